@@ -177,7 +177,13 @@ Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Millis = Annotated[float, Field(ge=0, le=7 * 86_400_000, allow_inf_nan=False)]
 Variance = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Scalar = Annotated[str, StringConstraints(max_length=1024)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
+Scalar = (
+    Annotated[str, StringConstraints(max_length=1024)]
+    | bool
+    | int
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | None
+)
 
 
 def micros_of(instant: datetime) -> int:
@@ -191,7 +197,7 @@ def instant_of(micros: int) -> datetime:
 
 
 class Record(BaseModel):
-    """Unknown fields are refused by name, so that a typing error is not silently lost; `extensions` takes what is new."""
+    """Unknown fields are refused by name, so that no typing error is silently lost; `extensions` takes what is new."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, allow_inf_nan=False)
 
@@ -247,7 +253,9 @@ class Interaction(Record):
     tap_interval_mean_ms: Millis | None = None
     tap_interval_spread_ms: Millis | None = Field(None, description="standard deviation of the intervals")
     touch_pressure_variance: Variance | None = None
-    sensor_variance: Variance | None = Field(None, description="of the accelerometer's magnitude; a phone on a rack has none")
+    sensor_variance: Variance | None = Field(
+        None, description="of the accelerometer's magnitude; a phone on a rack has none"
+    )
 
 
 class _Envelope(Record):
@@ -286,7 +294,9 @@ class Event(_Envelope):
     payout_destination: Digest | None = Field(None, description="keyed digest of the account that would be paid")
     identity: Digest | None = Field(None, description="keyed digest of the verified document number")
     email_domain: Annotated[str, StringConstraints(max_length=253, to_lower=True)] | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(None, description="ISO 3166-1 alpha-2")
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
+        None, description="ISO 3166-1 alpha-2"
+    )
     city_tier: Annotated[int, Field(strict=True, ge=1, le=6)] | None = None
     latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
@@ -349,7 +359,9 @@ class Outcome(_Envelope):
     reason: Reason | None = None
     disposition: Disposition | None = None
     caused_by: CausedBy | None = None
-    amount_micros: Micros | None = Field(None, description="a partial reversal, of the person's reward; left out: all of it")
+    amount_micros: Micros | None = Field(
+        None, description="a partial reversal, of the person's reward; left out: all of it"
+    )
     currency: Currency | None = None
     note: Annotated[str, StringConstraints(max_length=2000)] | None = None
 

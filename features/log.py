@@ -1,8 +1,8 @@
 """The event log: the truth from which every state is rebuilt.
 
-One row an event, in the order of arrival, in parquet files under `day=YYYY-MM-DD/` (the day of arrival, UTC), each named
-after its first sequence. A row is a flattened event plus the recorder's stamps and the entity keys; it is lossless:
-`record_of(row_of(event)) == event`.
+One row an event, in the order of arrival, in parquet files under `day=YYYY-MM-DD/` (the day of arrival, UTC), each
+named after its first sequence. A row is a flattened event plus the recorder's stamps and the entity keys; it is
+lossless: `record_of(row_of(event)) == event`.
 """
 
 import json
@@ -25,9 +25,9 @@ ROWS_PER_FILE_MAX: Final = 250_000
 _STAMPS: Final = {"sequence": pa.int64(), "recorded_at": pa.int64(), "event_time": pa.int64(), "as_of": pa.int64()}
 _KEYS: Final = {"device_key": pa.string(), "ip_key": pa.string(), "network_key": pa.string()}
 _TEXT: Final = (
-    "event_id kind user_id task_id goal_id campaign_id partner_id partner_transaction_id click_id offer_id referrer_user_id "
-    "payout_destination identity email_domain country attestation revenue_state currency subject_event_id reversal_kind "
-    "reason disposition caused_by note"
+    "event_id kind user_id task_id goal_id campaign_id partner_id partner_transaction_id click_id offer_id "
+    "referrer_user_id payout_destination identity email_domain country attestation revenue_state currency "
+    "subject_event_id reversal_kind reason disposition caused_by note"
 ).split()
 _NUMBERS: Final = {
     "schema_version": pa.int8(),
@@ -156,18 +156,9 @@ class LogWriter:
         sequence = np.arange(self.next_sequence, self.next_sequence + len(times))
         self.next_sequence += len(times)
         self.as_of = int(as_of[-1])
-        columns = {"sequence": sequence, "as_of": as_of}
-        return pa.table(
-            [
-                columns.get(field.name, None)
-                if field.name in columns
-                else payload[field.name].cast(field.type)
-                if field.name in payload.column_names
-                else pa.nulls(len(times), field.type)
-                for field in SCHEMA
-            ],
-            schema=SCHEMA,
-        )
+        stamps = {"sequence": pa.array(sequence), "as_of": pa.array(as_of)}
+        columns = [stamps[name] if name in stamps else _column(payload, name) for name in SCHEMA.names]
+        return pa.table(columns, schema=SCHEMA)
 
     def _write(self, rows: pa.Table) -> None:
         day = datetime.fromtimestamp(rows["recorded_at"][0].as_py() / 1e6, UTC).date()
@@ -177,6 +168,11 @@ class LogWriter:
         half = target.with_suffix(".part")
         pq.write_table(rows, half, compression="zstd")
         half.rename(target)
+
+
+def _column(payload: pa.Table, name: str) -> Any:
+    kind = SCHEMA.field(name).type
+    return payload[name].cast(kind) if name in payload.column_names else pa.nulls(payload.num_rows, kind)
 
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
@@ -206,7 +202,11 @@ class Log:
 
     def read(self, columns: Sequence[str] | None = None, *, after: int = 0) -> pa.Table:
         """The whole log in one table, of the named columns."""
-        chosen = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in dict.fromkeys(["sequence", *columns])])
+        chosen = (
+            SCHEMA
+            if columns is None
+            else pa.schema([SCHEMA.field(name) for name in dict.fromkeys(["sequence", *columns])])
+        )
         tables = [table.select(chosen.names).cast(chosen) for table in self.tables(columns, after=after)]
         return pa.concat_tables(tables) if tables else chosen.empty_table()
 

@@ -33,13 +33,13 @@ def exponent_of(currency: str) -> int:
 
 
 def payable(micros: int, currency: str) -> int:
-    """The part of `micros` that can be paid out: rounded down to the currency's exponent. The rest stays in the wallet."""
+    """The part of `micros` that can be paid out, rounded down to the currency's exponent; the rest stays in the wallet."""
     step: int = 10 ** (6 - exponent_of(currency))
     return micros - micros % step
 
 
 def in_words(micros: int, currency: str) -> str:
-    """For people: `in_words(1_250_000, "CNY")` is `1.25 CNY`; decimals beyond the currency's own appear only if needed."""
+    """For people: `in_words(1_250_000, "CNY")` is `1.25 CNY`; decimals beyond the currency's own only if needed."""
     sign, rest = ("-", -micros) if micros < 0 else ("", micros)
     whole, fraction = divmod(rest, MICROS_PER_UNIT)
     shown = f"{fraction:06d}".rstrip("0").ljust(exponent_of(currency), "0")

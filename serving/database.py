@@ -1,0 +1,30 @@
+"""One database for decisions, offers, cases and the book, so that they can share a commit."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event
+
+METADATA = MetaData()
+"""Every table of the service is declared on this object, in the module that owns it."""
+
+
+def open_database(path: Path) -> Engine:
+    """An SQLite database in WAL mode that survives a power cut after every commit (`synchronous=FULL`)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    METADATA.create_all(engine)
+    return engine
+
+
+def _prepare(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver would otherwise begin transactions of its own
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Any) -> None:
+    # IMMEDIATE: a writer that waits at the start never fails in the middle.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
