@@ -33,7 +33,7 @@ def exponent_of(currency: str) -> int:
 
 
 def payable(micros: int, currency: str) -> int:
-    """The part of `micros` that can be paid out, rounded down to the currency's exponent; the rest stays in the wallet."""
+    """What of `micros` can be paid out, rounded down to the currency's exponent; the rest stays in the wallet."""
     step: int = 10 ** (6 - exponent_of(currency))
     return micros - micros % step
 
