@@ -137,7 +137,8 @@ class Backfill:
                 return np.ones(len(self._times), np.int64)
             return np.asarray(pc.equal(self._events["kind"], feature.measure).to_numpy(), np.int64)
         column = pc.fill_null(self._events[feature.measure], 0).to_numpy()
-        return np.minimum(column, AMOUNT_MAX).astype(np.int64)
+        capped: Ints = np.minimum(column, AMOUNT_MAX).astype(np.int64)
+        return capped
 
     def _codes(self, column: str) -> tuple[Ints, list[str]]:
         """The column as integers, -1 where it is missing, and the names of the integers."""

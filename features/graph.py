@@ -1,7 +1,7 @@
 """The device graph: who is tied to whom by a device or a payout destination, as of now.
 
 A union-find over people, devices and destinations. An IP address or a fingerprint alone never joins anybody:
-households, dormitories and carriers share those. A hub (more than `DEGREE_MAX` neighbours) joins nobody further, so that
+households, dormitories and carriers share those. A hub (over `DEGREE_MAX` neighbours) joins nobody further, so that
 one public tablet does not turn a town into a ring.
 """
 
