@@ -1,4 +1,4 @@
-"""The point-in-time frame: one row an event with exactly what was known when it arrived. Training reads nothing else."""
+"""The point-in-time frame: one row an event, with exactly what was known when it arrived."""
 
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,8 @@ from features.vector import COLUMNS, FEATURES, VERSION, backfill, events_of
 KEYS: Final = ("sequence", "event_id", "kind", "user_id", "event_time", "as_of")
 AMOUNTS: Final = ("reward_micros", "revenue_micros")
 OUTCOME_COLUMNS: Final = (
-    "event_id subject_event_id kind user_id event_time recorded_at reversal_kind reason disposition caused_by amount_micros"
+    "event_id subject_event_id kind user_id event_time recorded_at reversal_kind reason disposition caused_by "
+    "amount_micros"
 ).split()
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.log import Log, LogWriter
@@ -18,10 +19,9 @@ def hold_back(log: Log, aside: Path, newest: int) -> int:
     taken = min(newest, len(sequences) // 2)
     if taken == 0:
         return log.last()[0]
-    first = sequences[len(sequences) - taken].as_py()
+    first: int = sequences[len(sequences) - taken].as_py()
     kept = pa.concat_tables(list(log.tables(after=first - 1)))
-    as_of = max(log.read(["as_of"]).filter(pa.compute.field("sequence") < first)["as_of"].to_pylist()[-1:], default=0)
-    LogWriter(aside, next_sequence=first, as_of=as_of).append(kept)
+    LogWriter(aside, next_sequence=first).append(kept)
     _cut(log, first)
     return first - 1
 
@@ -30,7 +30,7 @@ def _cut(log: Log, first: int) -> None:
     """Drop the rows from sequence `first` on: whole files, and the tail of the one in which it lies."""
     for file in log.files():
         rows = pq.read_table(file, partitioning=None)
-        left = rows.filter(pa.compute.field("sequence") < first)
+        left = rows.filter(pc.field("sequence") < first)
         if left.num_rows == 0:
             file.unlink()
         elif left.num_rows < rows.num_rows:

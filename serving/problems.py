@@ -1,0 +1,97 @@
+"""Refusals that a client can act on (RFC 9457): what went wrong, in which field, and whether a retry can help."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+MEDIA_TYPE: Final = "application/problem+json"
+ERRORS_MAX: Final = 20
+
+
+class FieldError(BaseModel):
+    field: str = Field(
+        description="path of the field, e.g. `devices.0.kind` or `[3].currency`; empty for the whole body"
+    )
+    message: str
+
+
+class ProblemBody(BaseModel):
+    """The body of every error."""
+
+    type: str = Field(description="a stable word for this kind of problem")
+    title: str
+    status: int
+    detail: str
+    retry: bool = Field(description="whether the same request may succeed later")
+    errors: list[FieldError] = []
+
+
+class Problem(Exception):  # noqa: N818  # the word of RFC 9457
+    """A refusal with its facts; the edges turn it into an answer."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry: bool = False,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.retry_after_seconds = status, retry_after_seconds
+        self.body = ProblemBody(
+            type=kind, title=status.phrase, status=status, detail=detail, retry=retry, errors=list(errors)
+        )
+
+    def content(self) -> bytes:
+        return self.body.model_dump_json().encode()
+
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": str(self.retry_after_seconds)} if self.retry_after_seconds else {}
+
+
+def bad_body(error: ValidationError, prefix: str = "") -> Problem:
+    """The 422 for a body that does not fit its schema; it repeats no value, for values may be personal."""
+    details = error.errors(include_input=False, include_url=False, include_context=False)
+    return bad_fields([_field_error(item, prefix) for item in details[:ERRORS_MAX]])
+
+
+def bad_fields(errors: Sequence[FieldError]) -> Problem:
+    names = ", ".join(dict.fromkeys(item.field or "body" for item in errors))
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-body", f"Correct {names} and send again.", errors=errors)
+
+
+def bad_field(field: str, message: str) -> Problem:
+    return bad_fields([FieldError(field=field, message=message)])
+
+
+def conflict(event_id: str, field: str = "event_id") -> Problem:
+    message = f"{event_id} was sent before with another body; an id names one event for ever"
+    return Problem(HTTPStatus.CONFLICT, "id-conflict", message, errors=[FieldError(field=field, message=message)])
+
+
+def not_found(what: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "not-found", f"There is no {what}.")
+
+
+def busy() -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "busy",
+        "Too many requests wait already. Nothing was done; send the same request again.",
+        retry=True,
+        retry_after_seconds=1,
+    )
+
+
+def _field_error(item: Any, prefix: str) -> FieldError:
+    message = item["msg"].removeprefix("Value error, ")
+    path = ".".join(str(part) for part in item["loc"])
+    if not path and item["type"] == "value_error":
+        # Rules about several fields begin with the name of the one to mend.
+        path = message.split()[0]
+    return FieldError(field=f"{prefix}.{path}" if prefix and path else prefix or path, message=message)
