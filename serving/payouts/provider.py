@@ -1,0 +1,68 @@
+"""What a payout provider can be asked, and the only six things that it can answer."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider will pay; the money is out of our hands, though not yet with the person."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The person has the money."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Definitely not paid, now or later, under this key."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Paid or on its way, and came back."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The provider knows nothing of this key. It may have lost the request, or forgotten the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No answer, or none that says what happened. Never a reason to give the money back."""
+
+    reason: str
+
+
+Answer = Accepted | Settled | Refused | Returned | Absent | Unknown
+
+
+class Provider(Protocol):
+    """Idempotent by `key` for `key_lifetime_micros`: a second send under one key pays nothing and answers the same.
+
+    An OSError (a timeout, a reset) counts as `Unknown`. An adapter never retries by itself.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def key_lifetime_micros(self) -> int: ...
+
+    def send(self, key: str, destination: str, amount_micros: int, currency: str) -> Answer:
+        """Pay `amount_micros`, a whole number of payable units, to `destination`."""
+        ...
+
+    def lookup(self, key: str) -> Answer:
+        """What became of the payment sent under `key`. Changes nothing."""
+        ...
