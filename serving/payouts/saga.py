@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from serving.database import METADATA
+from serving.decision import Action
 from serving.ledger import holds
 from serving.ledger.holds import HoldState
 from serving.ledger.refusals import AlreadyResolved, Refusal, conflicting, missing
@@ -57,12 +58,12 @@ MOVES: Final[dict[State, frozenset[State]]] = {
     State.REFUSED: frozenset(),
 }
 
-RULINGS: Final[dict[str, State]] = {
-    "approve": State.SUBMITTED,
-    "challenge": State.CHALLENGED,
-    "review": State.REVIEWED,
-    "hold": State.REVIEWED,
-    "decline": State.REFUSED,
+RULINGS: Final[dict[Action, State]] = {
+    Action.APPROVE: State.SUBMITTED,
+    Action.CHALLENGE: State.CHALLENGED,
+    Action.REVIEW: State.REVIEWED,
+    Action.HOLD: State.REVIEWED,
+    Action.DECLINE: State.REFUSED,
 }
 """Where each action of a decision leads. Only a decline gives the money back; all else keeps it held."""
 
@@ -142,7 +143,7 @@ def start(connection: Connection, order: PayoutOrder, now: int) -> Payout:
     return move(connection, payout, State.HELD, now)
 
 
-def decide(connection: Connection, payout_id: str, action: str, decision_id: str, now: int) -> Payout:
+def decide(connection: Connection, payout_id: str, action: Action, decision_id: str, now: int) -> Payout:
     """Follow a decision's action (see RULINGS). The same decision again: no effect. Raises `Missing`, `IllegalMove`."""
     payout = get(connection, payout_id)
     if payout.decision_id == decision_id:
