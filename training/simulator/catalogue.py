@@ -13,7 +13,7 @@ TASKS: Final = 200
 AD, TASK, APP = range(3)
 _STYLE_SHARES: Final = (0.2, 0.5, 0.3)
 # The median reward of a task of each style, in micros of CNY.
-_REWARD_MEDIANS: Final = np.array([140_000, 1_000_000, 700_000])
+_REWARD_MEDIANS: Final = np.array([270_000, 1_950_000, 1_400_000])
 _REWARD_SIGMAS: Final = np.array([0.5, 0.55, 0.5])
 _REWARD_STEP: Final = 10_000
 GOALS: Final = 3

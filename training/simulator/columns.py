@@ -1,13 +1,10 @@
 """Rows in flight as tables of the event log: numbers become words, and keys are derived as events derive them."""
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from features.events import SCHEMA_VERSION, IpProvenance, Kind, RevenueState
 from features.log import PAYLOAD
@@ -36,7 +33,8 @@ from training.simulator.devices import (
     reported_ids,
 )
 from training.simulator.networks import address_and_network
-from training.simulator.population import COUNTRIES, DOMAINS, People, Truths
+from training.simulator.population import COUNTRIES, DOMAINS, People
+from training.simulator.words import digests, ids, numbers, places_of, words
 
 SCHEMA: Final = pa.schema(
     {"event_time": pa.int64(), "recorded_at": pa.int64()} | {field.name: field.type for field in PAYLOAD}
@@ -48,38 +46,6 @@ LOCALES: Final = ("zh-CN", "zh-HK", "ms-MY", "en-SG", "zh-TW")
 APP_VERSIONS: Final = ("5.2.0", "5.2.1", "5.3.0", "5.4.0")
 _PARTNER: Final = IP_PROVENANCES.index(IpProvenance.PARTNER)
 _PERSON: Final = IP_PROVENANCES.index(IpProvenance.PERSON)
-_HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
-
-
-def words(values: Sequence[object], codes: NDArray[Any]) -> Any:
-    """The values at the codes; null where a code is MISSING."""
-    listed = pa.array([str(value) for value in values], pa.string())
-    return pa.array(listed).take(_places(codes))
-
-
-def _places(codes: NDArray[Any]) -> Any:
-    return pa.array(codes.astype(np.int64), mask=codes < 0)
-
-
-def numbers(values: NDArray[Any], kind: Any, present: Truths | None = None) -> Any:
-    """Values that are null where `present` is false, or, left out, where they are MISSING."""
-    return pa.array(values, mask=~(values != MISSING if present is None else present)).cast(kind)
-
-
-def ids(letter: str, values: NDArray[Any]) -> Any:
-    """`letter` and 12 hexadecimal digits a number; null where it is MISSING."""
-    digits = _HEX[(values.astype(np.int64)[:, None] >> np.arange(44, -4, -4)) & 15]
-    text = np.concatenate([np.full((len(values), 1), ord(letter), np.uint8), digits], axis=1)
-    offsets = np.arange(len(values) + 1, dtype=np.int32) * 13
-    plain = pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text.tobytes()))
-    return plain.take(_places(np.where(values < 0, MISSING, np.arange(len(values)))))
-
-
-def digests(purpose: str, salt: int, values: NDArray[Any]) -> Any:
-    """A SHA-256 digest a number, null where it is MISSING."""
-    distinct, places = np.unique(values, return_inverse=True)
-    texts = [hashlib.sha256(f"{purpose}:{salt}:{value}".encode()).hexdigest() for value in distinct]
-    return words(texts, np.where(values < 0, MISSING, places))
 
 
 @dataclass(frozen=True)
@@ -206,7 +172,7 @@ def _places_seen(events: Rows, lexicon: Lexicon) -> dict[str, Any]:
     is_client = whose != _PARTNER
     installation = events["installation"].astype(np.int64)
     variant = np.where(is_client, 0, len(lexicon.fleet.handset))
-    device = _places(np.where(installation < 0, MISSING, installation + variant))
+    device = places_of(np.where(installation < 0, MISSING, installation + variant))
     profile = lexicon.people.profile
     return {
         "ip_address": words([address for address, _ in known], seen),

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from features.events import Attestation, Device, DeviceKind, DeviceProvenance
 from training.simulator.batch import Integers
-from training.simulator.families import HOUSEHOLD, chances, habit
+from training.simulator.families import HOUSEHOLD, habit
+from training.simulator.habits import chances
 from training.simulator.networks import mixed
 from training.simulator.population import NEVER, Circle, People, Truths
 

@@ -7,22 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.simulator.batch import MISSING, Integers, ranks
-from training.simulator.families import (
-    FAMILIES,
-    HOUSEHOLD,
-    IS_FRAUD,
-    ORDINARY,
-    Numbers,
-    around,
-    chances,
-    habit,
-)
+from training.simulator.families import FAMILIES, HOUSEHOLD, IS_FRAUD, ORDINARY, habit
+from training.simulator.habits import Habits, around, draw_habits
 
 Truths = NDArray[np.bool_]
 NEVER: Final = 1 << 30
 # Two fraudsters in ten behave like ordinary people, and a few honest people behave like fraudsters.
 QUIET_FRAUD: Final = 0.20
-ODD_HONEST: Final = 0.03
+ODD_HONEST: Final = 0.02
 JOIN_DURING: Final = 0.42
 STAY_DAYS_MEAN: Final = 55.0
 BAN_SHARE: Final = 0.40
@@ -70,32 +62,6 @@ class Ties:
 
 
 @dataclass(frozen=True)
-class Habits:
-    """Each person's own habits, under the names of the families' habits."""
-
-    active: Numbers
-    sessions: Numbers
-    depth: Numbers
-    ads: Numbers
-    apps: Numbers
-    interval_ms: Numbers
-    spread: Numbers
-    pressure: Numbers
-    sensor: Numbers
-    still: Numbers
-    untouched: Numbers
-    haste: Numbers
-    night: Numbers
-    regular: Numbers
-    usual_second: Integers
-    install_seconds: Numbers
-    goal: Numbers
-    vpn: Numbers
-    mobile: Numbers
-    threshold: Integers
-
-
-@dataclass(frozen=True)
 class Profile:
     """What accounts say of themselves, as numbers into this module's lists; tiers count from 1."""
 
@@ -121,7 +87,9 @@ def draw_people(rng: np.random.Generator, users: int, days: int) -> People:
     """`users` people over `days` days; their order says nothing of their families."""
     circle = draw_circle(rng, users)
     span = draw_span(rng, circle, days)
-    return People(circle, span, draw_ties(rng, circle, span), draw_habits(rng, circle), draw_profile(rng, users))
+    return People(
+        circle, span, draw_ties(rng, circle, span), draw_habits(rng, circle.acts_as), draw_profile(rng, users)
+    )
 
 
 def draw_circle(rng: np.random.Generator, users: int) -> Circle:
@@ -216,39 +184,6 @@ def _referrers(rng: np.random.Generator, circle: Circle, span: Span) -> Integers
     referred = rng.random(users) < habit("referred")[circle.family]
     is_earlier = span.join[referrer] <= span.join
     return np.where(referred & is_earlier & (referrer != np.arange(users)), referrer, MISSING)
-
-
-def draw_habits(rng: np.random.Generator, circle: Circle) -> Habits:
-    users = len(circle.family)
-
-    def own(name: str, sigma: float) -> Numbers:
-        return around(rng, habit(name)[circle.acts_as], sigma)
-
-    def chance(name: str) -> Numbers:
-        return chances(rng, habit(name)[circle.acts_as])
-
-    return Habits(
-        active=chance("active"),
-        sessions=own("sessions", 0.6),
-        depth=own("depth", 0.45),
-        ads=chance("ads"),
-        apps=chance("apps"),
-        interval_ms=own("interval_ms", 0.40),
-        spread=own("spread", 0.35),
-        pressure=own("pressure", 0.7),
-        sensor=own("sensor", 0.9),
-        still=chance("still"),
-        untouched=chance("untouched"),
-        haste=own("haste", 0.3),
-        night=chance("night"),
-        regular=chance("regular"),
-        usual_second=rng.integers(0, 86_400, users),
-        install_seconds=own("install_seconds", 0.6),
-        goal=chance("goal"),
-        vpn=chance("vpn"),
-        mobile=chance("mobile"),
-        threshold=rng.choice([5, 10, 20, 50], users, p=[0.2, 0.4, 0.25, 0.15]) * 1_000_000,
-    )
 
 
 def draw_profile(rng: np.random.Generator, users: int) -> Profile:

@@ -7,7 +7,8 @@ import numpy as np
 from features.events import IpProvenance, Kind
 from training.simulator.batch import HOUR, IP_PROVENANCES, KINDS, MISSING, SECOND, Integers, Rows
 from training.simulator.devices import ATTESTATIONS, Fleet
-from training.simulator.population import Habits, Truths
+from training.simulator.habits import Habits
+from training.simulator.population import Truths
 from training.simulator.touch import fill_touches
 
 LATE_SHARE: Final = 0.015

@@ -7,7 +7,7 @@ import numpy as np
 from features.events import Kind
 from training.simulator.batch import KINDS, TOUCHES, Rows
 from training.simulator.families import Numbers
-from training.simulator.population import Habits
+from training.simulator.habits import Habits
 
 # The share of events of a kind that carry a summary; the others never do.
 SUMMARISED: Final = {
