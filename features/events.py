@@ -318,6 +318,8 @@ class Event(_Envelope):
             self._withdrawal_is_complete()
         if self.kind is Kind.REFERRAL and self.user_id is not None and self.user_id == self.referrer_user_id:
             raise ValueError("referrer_user_id must differ from user_id: nobody refers themselves")
+        if self.reward_micros and self.user_id is None:
+            raise ValueError("user_id is required with reward_micros: a reward is owed to somebody")
         return self
 
     def _money_has_a_currency(self) -> None:

@@ -6,6 +6,7 @@ a `Ring` per window; rings are shared by all features of the same entity, window
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,16 @@ import numpy.typing as npt
 from features.windows import AMOUNT_MAX, DISTINCT_MAX, Aggregate, Entity, Windowed
 
 Vector = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The values of one key as of an instant (microseconds), in the order of the entity's features."""
+
+    entity: Entity
+    key: str
+    as_of: int
+    values: Sequence[float]
 
 
 class Tile:

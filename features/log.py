@@ -193,8 +193,8 @@ class Log:
     def tables(self, columns: Sequence[str] | None = None, *, after: int = 0) -> Iterator[pa.Table]:
         """One table a file, rows with sequence above `after` only."""
         files = self.files()
-        for file, following in zip(files, [*files[1:], None], strict=True):
-            if following is not None and int(following.stem) <= after + 1:
+        for at, file in enumerate(files):
+            if files[at + 1 :] and int(files[at + 1].stem) <= after + 1:
                 continue
             needed = None if columns is None else list(dict.fromkeys(["sequence", *columns]))
             table = pq.read_table(file, columns=needed, partitioning=None)

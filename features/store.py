@@ -5,9 +5,8 @@ the values of every key, and the running service writes the keys that changed be
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from io import StringIO
@@ -26,21 +25,12 @@ from feast.types import Float64
 
 from features.backfill import Backfill
 from features.events import instant_of
+from features.fold import Changed
 from features.windows import WINDOWS, Entity, Windowed
 
 PROJECT: Final = "assay"
 SERVICE: Final = "fraud"
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Changed:
-    """The values of one key as of an instant (microseconds), in the order of the entity's features."""
-
-    entity: Entity
-    key: str
-    as_of: int
-    values: Sequence[float]
 
 
 class OnlineStore:

@@ -1,9 +1,11 @@
 """One database for decisions, offers, cases and the book, so that they can share a commit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 
 METADATA = MetaData()
 """Every table of the service is declared on this object, in the module that owns it."""
@@ -25,6 +27,14 @@ def _prepare(connection: Any, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: Any) -> None:
-    # IMMEDIATE: a writer that waits at the start never fails in the middle.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    # IMMEDIATE: a writer that waits at the start never fails in the middle. Readers wait for nobody.
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one consistent state and never waits for the writer."""
+    with engine.connect().execution_options(reads=True) as connection:
+        yield connection

@@ -23,6 +23,7 @@ class EventThresholds(_Section):
     hold: Probability
     review: Probability
     decline: Probability
+    hold_hours: Annotated[float, Field(ge=0, le=24 * 365)]
 
 
 class WithdrawalThresholds(_Section):

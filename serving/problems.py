@@ -74,6 +74,11 @@ def conflict(event_id: str, field: str = "event_id") -> Problem:
     return Problem(HTTPStatus.CONFLICT, "id-conflict", message, errors=[FieldError(field=field, message=message)])
 
 
+def already_done(what: str, field: str) -> Problem:
+    message = f"{what} was redeemed by another event; it is paid once"
+    return Problem(HTTPStatus.CONFLICT, "already-done", message, errors=[FieldError(field=field, message=message)])
+
+
 def not_found(what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "not-found", f"There is no {what}.")
 
@@ -88,9 +93,19 @@ def busy() -> Problem:
     )
 
 
+def internal() -> Problem:
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal",
+        "A defect on our side; it is in the log. Nothing was recorded, and the same request may be sent again.",
+        retry=True,
+    )
+
+
 def _field_error(item: Any, prefix: str) -> FieldError:
     message = item["msg"].removeprefix("Value error, ")
-    path = ".".join(str(part) for part in item["loc"])
+    first, *rest = item["loc"] or [""]
+    path = ".".join([f"[{first}]" if isinstance(first, int) else first, *map(str, rest)])
     if not path and item["type"] == "value_error":
         # Rules about several fields begin with the name of the one to mend.
         path = message.split()[0]

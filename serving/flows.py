@@ -1,0 +1,127 @@
+"""What happens to an event, a withdrawal and an outcome: each flow reads as the sentence that the business says."""
+
+from features.events import Disposition, Event, Outcome, OutcomeKind, Reason
+from serving import records
+from serving.cases import close_case
+from serving.contract import Answer, OutcomeAnswer
+from serving.decision import Action, Verdict, decide_event, decide_withdrawal
+from serving.ledger import maturity, reversals, rewards
+from serving.ledger.rewards import RewardState
+from serving.parts import Parts
+from serving.payouts import saga
+from serving.payouts.saga import State
+from serving.pricing.offers import Owed, reward_of
+from serving.records import Unit
+from serving.steps import Seen, answer_of, credit, hold, record, revise, see
+
+OVERRIDES = {Disposition.GENUINE: Action.APPROVE, Disposition.FRAUD: Action.DECLINE}
+AWAITING = frozenset({State.CHALLENGED, State.REVIEWED})
+
+
+def score_event(event: Event, parts: Parts, unit: Unit) -> Answer:
+    """One vector as of the event, score, reward, decision; record and credit in one commit; then learn the event."""
+    if records.is_known(unit, event):
+        return answer_again(event, unit)
+    seen = see(event, parts, unit)
+    owed = reward_of(unit, event)
+    verdict = decide_event(event, seen.score, owed.micros, parts.policy)
+    verdict = credit(unit, parts, seen, owed, verdict)
+    answer = record(unit, parts, seen, verdict, owed)
+    parts.knowledge.learn(seen.row)
+    return answer
+
+
+def score_withdrawal(event: Event, parts: Parts, unit: Unit) -> Answer:
+    """Hold, score, decide, record, pay: nothing is scored that could be spent meanwhile, nothing paid unrecorded."""
+    if records.is_known(unit, event):
+        return answer_again(event, unit)
+    seen = see(event, parts, unit)
+    refusal = hold(unit, parts, event, seen.at)
+    verdict = refusal or decide_withdrawal(seen.score, parts.policy)
+    answer = record(unit, parts, seen, verdict, owed=None)
+    if refusal is None:
+        saga.decide(unit.connection, event.event_id, verdict.action, f"{answer.decision_id}/1", seen.at)
+    parts.knowledge.learn(seen.row)
+    return answer
+
+
+def answer_again(event: Event, unit: Unit) -> Answer:
+    """The decision as it stands now, for an event that was sent before."""
+    decision = records.decision_of_event(unit, event.event_id)
+    assert decision is not None, "an event is never recorded without its decision"
+    return answer_of(decision._asdict())
+
+
+def record_outcome(outcome: Outcome, parts: Parts, unit: Unit) -> OutcomeAnswer:
+    """Record what became of an event, and let the money, the case and the decision follow it."""
+    if records.is_known(unit, outcome):
+        return OutcomeAnswer.model_validate_json(records.answer_of(unit, outcome.event_id))
+    row = parts.knowledge.stamp(outcome, unit.now)
+    records.record(unit, row, outcome)
+    now = row["recorded_at"]
+    reversed_micros = reverse(unit, outcome, now)
+    revised = follow_disposition(unit, parts, outcome, now)
+    answer = OutcomeAnswer(
+        event_id=outcome.event_id,
+        subject_event_id=outcome.subject_event_id,
+        reversed_micros=reversed_micros,
+        decision_revised=revised,
+    )
+    records.record_answer(unit, outcome.event_id, answer.model_dump_json())
+    parts.knowledge.learn(row)
+    return answer
+
+
+def reverse(unit: Unit, outcome: Outcome, now: int) -> int:
+    """Take back what a reversal, or a reviewer's finding of fraud, takes back. Zero when nothing was ever credited."""
+    is_fraud = outcome.kind is OutcomeKind.DISPOSITION and outcome.disposition is Disposition.FRAUD
+    if outcome.kind is not OutcomeKind.REVERSAL and not is_fraud:
+        return 0
+    if rewards.find_reward(unit.connection, outcome.subject_event_id) is None:
+        return 0
+    reason = Reason.FRAUD if is_fraud else outcome.reason or Reason.UNKNOWN
+    order = reversals.ReversalOrder(outcome.event_id, outcome.subject_event_id, reason, outcome.amount_micros)
+    return reversals.reverse_reward(unit.connection, order, now).reversed_micros
+
+
+def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> bool:
+    """Carry out a reviewer's answer: close the case, revise the decision, release or pay. Whether it changed any."""
+    if outcome.kind is not OutcomeKind.DISPOSITION or outcome.disposition not in OVERRIDES:
+        return False
+    decision = records.decision_of_event(unit, outcome.subject_event_id)
+    if decision is None:
+        return False
+    close_case(unit, outcome.subject_event_id, outcome.disposition, outcome.event_id)
+    action = OVERRIDES[outcome.disposition]
+    if decision.action == action:
+        return False
+    revise(unit, decision, action, now)
+    settle_reward(unit, parts, outcome, action, now)
+    settle_withdrawal(unit, decision.decision_id, decision.revision + 1, outcome.subject_event_id, action, now)
+    return True
+
+
+def settle_reward(unit: Unit, parts: Parts, outcome: Outcome, action: Action, now: int) -> None:
+    """What a person found genuine is released, or credited if it never was. Findings of fraud were reversed already."""
+    if action is not Action.APPROVE:
+        return
+    reward = rewards.find_reward(unit.connection, outcome.subject_event_id)
+    if reward is None:
+        credit_after_all(unit, parts, outcome.subject_event_id, now)
+    elif reward.state == RewardState.ON_HOLD:
+        maturity.release_on_hold(unit.connection, outcome.subject_event_id, now)
+
+
+def credit_after_all(unit: Unit, parts: Parts, event_id: str, now: int) -> None:
+    """Credit an event that was declined and then found genuine."""
+    decision = records.decision_of_event(unit, event_id)
+    if decision is not None and decision.reward_micros:
+        seen = Seen.again(records.source_of(unit, event_id), now)
+        credit(unit, parts, seen, Owed(decision.reward_micros, decision.currency), Verdict(Action.APPROVE))
+
+
+def settle_withdrawal(unit: Unit, decision_id: str, revision: int, event_id: str, action: Action, now: int) -> None:
+    """Pay or give back a withdrawal that waited for a person. One that was decided already stays as it is."""
+    payout = saga.find(unit.connection, event_id)
+    if payout is not None and payout.state in AWAITING:
+        saga.decide(unit.connection, event_id, action, f"{decision_id}/{revision}", now)

@@ -1,0 +1,103 @@
+"""What the service knows: the feature state, and the stamps that the next event will get. Only the writer touches it.
+
+The log and the records are the truth; this is rebuilt from them at the start, and whenever a commit failed.
+"""
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import chain
+from typing import Final
+
+from sqlalchemy import Engine
+
+from features.events import Event, Outcome, instant_of, parse
+from features.fold import Changed, Vector
+from features.log import Log, Row, is_outcome, row_of
+from features.vector import FeatureEngine
+from features.windows import DAY, MINUTE, WINDOWS, Entity
+from serving import records
+from serving.database import reading
+from serving.problems import bad_field
+
+EARLY_MAX: Final = DAY
+AHEAD_MAX: Final = 5 * MINUTE
+ENTITIES: Final = tuple(dict.fromkeys(feature.entity for feature in WINDOWS))
+
+
+class Clock(StrEnum):
+    """Live traffic is judged by the wall's clock; replayed and historical data by their own."""
+
+    WALL = "wall"
+    EVENTS = "events"
+
+
+class Knowledge:
+    """Stamps, vectors and learning, in the order of arrival."""
+
+    def __init__(self, log: Log, clock: Clock) -> None:
+        self.clock = clock
+        self._log = log
+        self._forget()
+
+    def _forget(self) -> None:
+        self.engine = FeatureEngine()
+        self.sequence, self.as_of = 0, 0
+        self._changed: dict[tuple[Entity, str], None] = {}
+
+    def rebuild(self, engine: Engine) -> None:
+        """Fold the log, then what was recorded since."""
+        self._forget()
+        with reading(engine) as connection:
+            newest = self._log.last()[0]
+            live = [_row_of_record(recorded) for recorded in records.recorded_after(connection, newest)]
+        for row in chain(self._log.rows(), live):
+            self.learn(row)
+        self._changed.clear()
+
+    def stamp(self, source: Event | Outcome, now: int) -> Row:
+        """The row of `source` as the next one. Raises Problem (422) when it is too old or from the future."""
+        self._assert_timely(source.event_time, now)
+        as_of = max(self.as_of, source.event_time)
+        received = now if self.clock is Clock.WALL else as_of
+        return row_of(source) | {"sequence": self.sequence + 1, "as_of": as_of, "recorded_at": received}
+
+    def _assert_timely(self, event_time: int, now: int) -> None:
+        received = now if self.clock is Clock.WALL else max(self.as_of, event_time)
+        if event_time < received - EARLY_MAX:
+            raise bad_field("occurred_at", f"is more than 24 hours old; it is {instant_of(received).isoformat()} here")
+        if event_time > now + AHEAD_MAX:
+            raise bad_field("occurred_at", f"lies in the future; it is {instant_of(now).isoformat()} here")
+
+    def vector(self, row: Row) -> Vector:
+        return self.engine.vector(row)
+
+    def learn(self, row: Row) -> None:
+        """Fold a row, and make its stamps the newest."""
+        self.engine.fold(row)
+        self.sequence, self.as_of = row["sequence"], row["as_of"]
+        if not is_outcome(row):
+            for entity in ENTITIES:
+                if row[entity.value] is not None:
+                    self._changed[entity, row[entity.value]] = None
+
+    def take_changes(self, limit: int) -> list[Changed]:
+        """At most `limit` keys that changed since they were last taken, with their values now."""
+        taken = list(self._changed)[:limit]
+        for key in taken:
+            del self._changed[key]
+        return [Changed(entity, key, self.as_of, self._values(entity, key)) for entity, key in taken]
+
+    def _values(self, entity: Entity, key: str) -> list[float]:
+        values: list[float] = self.engine.windows.of_entity(entity, key, self.as_of).tolist()
+        return values
+
+
+def _row_of_record(recorded: records.Recorded) -> Row:
+    stamps = {"sequence": recorded.sequence, "recorded_at": recorded.recorded_at, "as_of": recorded.as_of}
+    return row_of(parse(json.loads(recorded.body))) | stamps
+
+
+def rows_of(recorded: Iterable[records.Recorded]) -> list[Row]:
+    """Log rows of what the service recorded, to be appended to the log."""
+    return [_row_of_record(item) for item in recorded]

@@ -1,0 +1,64 @@
+"""The composition root: what a flow needs, wired once."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from features.home import Home
+from features.log import Log, recorded_now
+from serving.database import open_database
+from serving.knowledge import Clock, Knowledge
+from serving.payouts.fake import FakeProvider
+from serving.payouts.provider import Provider
+from serving.policy import Policy, load_policy
+from serving.records import Writer
+from serving.scoring import FraudModel, NoModel, load_champion
+
+
+@dataclass
+class Parts:
+    """Everything below the flows. `fraud` is replaced as a whole when the alias moves."""
+
+    engine: Engine
+    writer: Writer
+    knowledge: Knowledge
+    fraud: FraudModel | NoModel
+    policy: Policy
+    offer_key: bytes
+    provider: Provider
+
+    @property
+    def explain_from(self) -> float:
+        """The lowest score whose decision needs reasons."""
+        if self.fraud.target == "reversal":
+            return self.policy.reversal.hold
+        return min(self.policy.event.hold, self.policy.withdrawal.challenge)
+
+
+def assemble(home: Home, policy: Policy | None = None) -> Parts:
+    """Open the home's database, load its champion and rebuild what is known from its log."""
+    engine = open_database(home.records)
+    knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)))
+    knowledge.rebuild(engine)
+    return Parts(
+        engine=engine,
+        writer=Writer(engine, recorded_now, lost=lambda: knowledge.rebuild(engine)),
+        knowledge=knowledge,
+        fraud=load_champion(home.tracking_uri, home.root / "models"),
+        policy=policy or load_policy(),
+        offer_key=_secret(home.root / "offer.key"),
+        provider=FakeProvider(home.root / "fake-provider.db"),
+    )
+
+
+def _secret(file: Path) -> bytes:
+    """32 random bytes, made at the first start and readable by their owner only."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(secrets.token_bytes(32))
+    return file.read_bytes()

@@ -1,0 +1,156 @@
+"""The BentoML service: scoring and pricing as its endpoints, the thin service mounted beside them.
+
+One worker: the process stamps every event and holds what is known in memory (one sequencer, one writer).
+"""
+
+import asyncio
+import gc
+import os
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final
+
+os.environ["BENTOML_DO_NOT_TRACK"] = "true"
+
+import bentoml
+import numpy as np
+import structlog
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from features.events import Event, Kind
+from features.home import Home
+from features.vector import FEATURES
+from serving import records
+from serving.app import make_app, problem_of, problem_response
+from serving.background import Background
+from serving.bodies import EventBody, EventsBody, OffersBody
+from serving.contract import Answer, OfferRequest
+from serving.doorman import Doorman
+from serving.flows import score_event, score_withdrawal
+from serving.ledger.refusals import Refusal
+from serving.parts import assemble
+from serving.pricing.offers import make_offers
+from serving.problems import Problem, bad_field, conflict, internal
+from serving.records import Unit
+
+TIMEOUT_SECONDS: Final = 10
+WAITING_MAX: Final = 1024
+
+log = structlog.get_logger()
+app = make_app()
+_ANSWERS: Final = TypeAdapter(list[Answer])
+_decisions = bentoml.metrics.Counter("assay_decisions_total", "Answers given, by flow and action", ["flow", "action"])
+
+
+@bentoml.service(
+    name="assay",
+    workers=1,
+    traffic={"timeout": TIMEOUT_SECONDS, "max_concurrency": WAITING_MAX},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(app)
+class Assay:
+    """Fraud scoring and reward pricing for apps that pay people for small tasks."""
+
+    def __init__(self) -> None:
+        home = Home.from_environment()
+        self.parts = assemble(home)
+        self.background = Background(self.parts, home.features)
+        app.state.parts = self.parts
+
+    @bentoml.on_startup
+    def begin(self) -> None:
+        """Score once, so that nothing is slow the first time, and keep the collector away from what lives for ever."""
+        self.parts.fraud.score(Kind.CLICK, np.full(len(FEATURES), np.nan), explain_from=0.0)
+        self.parts.writer.start()
+        self.background.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+
+    @bentoml.on_shutdown
+    def end(self) -> None:
+        """Finish what waits, then close."""
+        self.background.stop()
+        self.parts.writer.stop()
+        self.parts.engine.dispose()
+
+    @bentoml.api(route="/v1/score/event")
+    async def score_event(self, body: EventBody, /) -> Any:
+        return await answered(self._score_event(body))
+
+    @bentoml.api(route="/v1/score/events")
+    async def score_events(self, body: EventsBody, /) -> Any:
+        return await answered(self._score_events(body))
+
+    @bentoml.api(route="/v1/score/withdrawal")
+    async def score_withdrawal(self, body: EventBody, /) -> Any:
+        return await answered(self._score_withdrawal(body))
+
+    @bentoml.api(route="/v1/price/offers")
+    async def price_offers(self, body: OffersBody, /) -> Any:
+        return await answered(self._price_offers(body))
+
+    async def _score_event(self, body: EventBody) -> bytes:
+        event: Event = body.read()
+        _assert_earning(event, "kind")
+        return (await self._scored(event)).model_dump_json().encode()
+
+    async def _score_events(self, body: EventsBody) -> bytes:
+        events = body.read()
+        for at, event in enumerate(events):
+            _assert_earning(event, f"[{at}].kind")
+        await self.parts.writer.do(lambda unit: _assert_new_or_same(unit, events))
+        answers = await asyncio.gather(*(self._scored(event) for event in events))
+        return _ANSWERS.dump_json(answers)
+
+    async def _score_withdrawal(self, body: EventBody) -> bytes:
+        event: Event = body.read()
+        if event.kind is not Kind.WITHDRAWAL_REQUESTED:
+            raise bad_field("kind", "must be withdrawal_requested here; other kinds go to /v1/score/event")
+        answer = await self.parts.writer.do(lambda unit: score_withdrawal(event, self.parts, unit))
+        _decisions.labels("withdrawal", answer.decision).inc()
+        return answer.model_dump_json().encode()
+
+    async def _price_offers(self, body: OffersBody) -> bytes:
+        request: OfferRequest = body.read()
+        parts = self.parts
+        offered = await parts.writer.do(lambda unit: make_offers(unit, request, parts.policy, parts.offer_key))
+        return offered.model_dump_json().encode()
+
+    async def _scored(self, event: Event) -> Answer:
+        answer = await self.parts.writer.do(lambda unit: score_event(event, self.parts, unit))
+        _decisions.labels("event", answer.decision).inc()
+        return answer
+
+
+async def answered(work: Awaitable[bytes]) -> Response:
+    """The answer to a request, or the problem with it."""
+    try:
+        return Response(await work, media_type="application/json")
+    except Problem as problem:
+        return problem_response(problem)
+    except Refusal as refusal:
+        return problem_response(problem_of(refusal))
+    except Exception:  # the last resort: the client learns that nothing was recorded
+        log.exception("request_failed")
+        return problem_response(internal())
+
+
+def _assert_earning(event: Event, field: str) -> None:
+    if event.kind is Kind.WITHDRAWAL_REQUESTED:
+        raise bad_field(field, "withdrawal_requested goes to /v1/score/withdrawal, where its money is held first")
+
+
+def _assert_new_or_same(unit: Unit, events: Sequence[Event]) -> None:
+    """Raises Problem (409) when an id of the batch was used before, or is used twice in it, with different bodies."""
+    hashes: dict[str, bytes] = {}
+    for at, event in enumerate(events):
+        if hashes.setdefault(event.event_id, records.body_hash(event)) != records.body_hash(event):
+            raise conflict(event.event_id, f"[{at}].event_id")
+        records.is_known(unit, event, f"[{at}].event_id")
+
+
+Assay.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made a Service of the class
+    Doorman, key=os.environ.get("ASSAY_API_KEY")
+)
