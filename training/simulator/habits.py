@@ -1,9 +1,11 @@
 """Habits of a person: drawn around those of the family as which the person acts."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from features.money import MICROS_PER_UNIT
 from training.simulator.batch import Integers
 from training.simulator.families import Numbers, habit
 
@@ -19,9 +21,28 @@ def chances(rng: np.random.Generator, centres: Numbers, concentration: float = 8
     return rng.beta(bounded * concentration, (1 - bounded) * concentration)
 
 
+# How far people of one family lie apart, as the standard deviation of the logarithm.
+_SIGMAS: Final = {
+    "sessions": 0.6,
+    "depth": 0.45,
+    "interval_ms": 0.32,
+    "spread": 0.30,
+    "pressure": 0.6,
+    "sensor": 0.8,
+    "haste": 0.3,
+    "install_seconds": 0.6,
+}
+_CHANCES: Final = ("active", "ads", "apps", "still", "untouched", "night", "regular", "goal", "vpn", "mobile")
+# What a person wants to hold before asking for a withdrawal.
+_THRESHOLD_UNITS: Final = (5, 10, 20, 50)
+_THRESHOLD_SHARES: Final = (0.2, 0.4, 0.25, 0.15)
+
+
 @dataclass(frozen=True)
 class Habits:
-    """Each person's own habits, under the names of the families' habits."""
+    """Each person's own habits, under the names of the families' habits; with them, when the regular open the app, and
+    the balance in micros from which a withdrawal is asked for.
+    """
 
     active: Numbers
     sessions: Numbers
@@ -48,32 +69,11 @@ class Habits:
 def draw_habits(rng: np.random.Generator, acts_as: Integers) -> Habits:
     """Habits of people who act as the families of the given numbers."""
     users = len(acts_as)
-
-    def own(name: str, sigma: float) -> Numbers:
-        return around(rng, habit(name)[acts_as], sigma)
-
-    def chance(name: str) -> Numbers:
-        return chances(rng, habit(name)[acts_as])
-
+    measured = {name: around(rng, habit(name)[acts_as], sigma) for name, sigma in _SIGMAS.items()}
+    likely = {name: chances(rng, habit(name)[acts_as]) for name in _CHANCES}
     return Habits(
-        active=chance("active"),
-        sessions=own("sessions", 0.6),
-        depth=own("depth", 0.45),
-        ads=chance("ads"),
-        apps=chance("apps"),
-        interval_ms=own("interval_ms", 0.32),
-        spread=own("spread", 0.30),
-        pressure=own("pressure", 0.6),
-        sensor=own("sensor", 0.8),
-        still=chance("still"),
-        untouched=chance("untouched"),
-        haste=own("haste", 0.3),
-        night=chance("night"),
-        regular=chance("regular"),
+        **measured,
+        **likely,
         usual_second=rng.integers(0, 86_400, users),
-        install_seconds=own("install_seconds", 0.6),
-        goal=chance("goal"),
-        vpn=chance("vpn"),
-        mobile=chance("mobile"),
-        threshold=rng.choice([5, 10, 20, 50], users, p=[0.2, 0.4, 0.25, 0.15]) * 1_000_000,
+        threshold=rng.choice(_THRESHOLD_UNITS, users, p=_THRESHOLD_SHARES) * MICROS_PER_UNIT,
     )
