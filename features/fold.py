@@ -5,7 +5,7 @@ a `Ring` per window; rings are shared by all features of the same entity, window
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,15 @@ class Ring:
 
     def forget_before(self, floor: int) -> None:
         """Drop the tiles that the lower edge has passed. The edge only ever moves up."""
+        if not self.starts or self.starts[0] >= floor:
+            return
         gone = 0
         for start in self.starts:
             if start >= floor:
                 break
             self._subtract(self.tiles.pop(start))
             gone += 1
-        if gone:
-            del self.starts[:gone]
+        del self.starts[:gone]
 
     def _subtract(self, tile: Tile) -> None:
         for slot, amount in enumerate(tile.sums):
@@ -92,11 +93,15 @@ class _Plan:
     def __init__(self, over: int, hop: int, placed: Iterable[tuple[int, Windowed]]) -> None:
         self.over, self.hop = over, hop
         placed = list(placed)
-        self.additive = [(at, feature) for at, feature in placed if feature.aggregate is not Aggregate.DISTINCT]
-        self.distinct = [(at, feature) for at, feature in placed if feature.aggregate is Aggregate.DISTINCT]
+        additive = [(at, feature) for at, feature in placed if feature.aggregate is not Aggregate.DISTINCT]
+        distinct = [(at, feature) for at, feature in placed if feature.aggregate is Aggregate.DISTINCT]
+        self.additive_places = [at for at, _ in additive]
+        self.distinct_places = [at for at, _ in distinct]
+        self._amounts = [_amount_of(feature) for _, feature in additive]
+        self._columns = [feature.measure for _, feature in distinct]
 
     def new_ring(self) -> Ring:
-        return Ring(len(self.additive), len(self.distinct))
+        return Ring(len(self._amounts), len(self._columns))
 
     def floor(self, as_of: int) -> int:
         edge = as_of - self.over
@@ -104,9 +109,9 @@ class _Plan:
 
     def read(self, ring: Ring, as_of: int, into: Vector) -> None:
         ring.forget_before(self.floor(as_of))
-        for (at, _), total in zip(self.additive, ring.totals, strict=True):
+        for at, total in zip(self.additive_places, ring.totals, strict=True):
             into[at] = total
-        for (at, _), seen in zip(self.distinct, ring.seen, strict=True):
+        for at, seen in zip(self.distinct_places, ring.seen, strict=True):
             into[at] = min(len(seen), DISTINCT_MAX)
 
     def fold(self, ring: Ring, row: Mapping[str, Any]) -> None:
@@ -114,16 +119,17 @@ class _Plan:
         ring.forget_before(floor)
         start = row["event_time"] - row["event_time"] % self.hop
         if start >= floor:
-            amounts = [amount_of(feature, row) for _, feature in self.additive]
-            ring.add(start, amounts, [row[feature.measure] for _, feature in self.distinct])
+            ring.add(start, [amount(row) for amount in self._amounts], [row[column] for column in self._columns])
 
 
-def amount_of(feature: Windowed, row: Mapping[str, Any]) -> int:
+def _amount_of(feature: Windowed) -> Callable[[Mapping[str, Any]], int]:
     """What one event adds to a count or a sum: an integer, so that addition is exact in any order."""
-    if feature.aggregate is Aggregate.COUNT:
-        return int(not feature.measure or row["kind"] == feature.measure)
-    value = row[feature.measure]
-    return 0 if value is None else min(int(value), AMOUNT_MAX)
+    measure = feature.measure
+    if feature.aggregate is Aggregate.SUM:
+        return lambda row: 0 if row[measure] is None else min(int(row[measure]), AMOUNT_MAX)
+    if measure:
+        return lambda row: 1 if row["kind"] == measure else 0
+    return lambda _: 1
 
 
 class Windows:
@@ -169,5 +175,5 @@ class Windows:
         """The current values of one key, in the order of the entity's features: what Feast's online store holds."""
         vector = np.full(self.size, np.nan)
         self._read_key(entity, self._plans[entity], key, as_of, vector)
-        places = sorted(at for plan in self._plans[entity] for at, _ in (*plan.additive, *plan.distinct))
+        places = sorted(at for plan in self._plans[entity] for at in (*plan.additive_places, *plan.distinct_places))
         return vector[places]

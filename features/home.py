@@ -22,6 +22,11 @@ class Home:
         return self.root / "log"
 
     @property
+    def held_back(self) -> Path:
+        """The newest events of somebody's own data, kept aside to be sent to the running service."""
+        return self.root / "held-back"
+
+    @property
     def features(self) -> Path:
         """Vectors, entity snapshots, and Feast's registry and online store."""
         return self.root / "features"

@@ -1,6 +1,6 @@
 """The feature vector: one order of names for training and serving, and the engine that fills it as of an event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +22,9 @@ GRAPH: Final = tuple(feature.name for feature in GRAPH_FEATURES)
 CATEGORICAL: Final = tuple(feature.name for feature in INTRINSIC if feature.categorical)
 DESCRIPTIONS: Final = {feature.name: feature.description for feature in _ALL}
 VERSION: Final = version_of((WINDOWS, HOPS, GRAPH_FEATURES, [(f.name, f.column, f.description) for f in INTRINSIC]))
+
+REACH: Final = max(feature.over + feature.hop for feature in WINDOWS)
+"""How far back any window looks, microseconds."""
 
 _WINDOWS_END: Final = len(WINDOWS)
 _GRAPH_END: Final = _WINDOWS_END + len(GRAPH_FEATURES)
@@ -55,6 +58,16 @@ class FeatureEngine:
         """Learn one row. Outcomes teach labels, not windows."""
         if not is_outcome(row):
             self.windows.fold(row)
+            self.graph.fold(row)
+
+    def replay(self, rows: Iterable[Mapping[str, Any]], as_of: int) -> None:
+        """Learn a history that ends at `as_of`. Events that every window has left by then are spared the windows."""
+        oldest = as_of - REACH
+        for row in rows:
+            if is_outcome(row):
+                continue
+            if row["event_time"] >= oldest:
+                self.windows.fold(row)
             self.graph.fold(row)
 
 

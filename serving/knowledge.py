@@ -49,11 +49,11 @@ class Knowledge:
         """Fold the log, then what was recorded since."""
         self._forget()
         with reading(engine) as connection:
-            newest = self._log.last()[0]
-            live = [_row_of_record(recorded) for recorded in records.recorded_after(connection, newest)]
-        for row in chain(self._log.rows(), live):
-            self.learn(row)
-        self._changed.clear()
+            self.sequence, self.as_of = self._log.last()
+            live = rows_of(records.recorded_after(connection, self.sequence))
+        if live:
+            self.sequence, self.as_of = live[-1]["sequence"], live[-1]["as_of"]
+        self.engine.replay(chain(self._log.rows(), live), self.as_of)
 
     def stamp(self, source: Event | Outcome, now: int) -> Row:
         """The row of `source` as the next one. Raises Problem (422) when it is too old or from the future."""

@@ -95,6 +95,14 @@ def _refuse(table: Table, act: str, message: str, when: str = "1 = 1") -> None:
     event.listen(table, "after_create", trigger.execute_if(dialect="sqlite"))
 
 
+# INSERT OR REPLACE deletes without asking the triggers on DELETE.
+_refuse(
+    TRANSFER,
+    "INSERT",
+    "a transfer is never replaced: reverse it",
+    "EXISTS (SELECT 1 FROM transfer WHERE id = NEW.id OR sequence = NEW.sequence)",
+)
+_refuse(HOLD, "INSERT", "a hold is never replaced", "EXISTS (SELECT 1 FROM hold WHERE id = NEW.id)")
 _refuse(TRANSFER, "UPDATE", "a transfer is never edited: reverse it")
 _refuse(TRANSFER, "DELETE", "a transfer is never deleted: reverse it")
 _refuse(HOLD, "UPDATE", "a hold resolves once and never changes", f"OLD.state <> 'open' OR {_IDENTITY_OF_A_HOLD}")

@@ -101,7 +101,7 @@ def ask(provider: Provider, attempt: Attempt, now: int) -> Answer:
             return _send(provider, attempt)
         answer = provider.lookup(attempt.provider_key)
         is_alive = now - attempt.created_at < provider.key_lifetime_micros
-        if isinstance(answer, Absent) and is_alive and attempt.outcome in {None, "unknown"}:
+        if isinstance(answer, Absent) and is_alive and attempt.outcome != "accepted":
             return _send(provider, attempt)
     except OSError as lost:
         return Unknown(str(lost))
@@ -121,6 +121,8 @@ def learn(connection: Connection, provider_key: str, answer: Answer, now: int) -
     if payout.state in _NOTHING_NEW[type(answer)]:
         return payout
     after = _EFFECTS[type(answer)](connection, payout, row.provider, now)
+    if after is payout and isinstance(answer, Absent | Unknown):
+        return payout  # nothing was learned: what is on record, perhaps an acceptance, stands
     reference = getattr(answer, "reference", row.provider_reference)
     answered = {"outcome": type(answer).__name__.lower(), "answered_at": now, "provider_reference": reference}
     connection.execute(update(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.id == row.id).values(answered))

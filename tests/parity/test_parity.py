@@ -103,3 +103,12 @@ def test_the_values_projected_for_each_key_equal_the_backfill_after_the_last_row
         keys, values = Backfill(table(rows), WINDOWS).of_entity(entity)
         online = [windows.of_entity(entity, key, rows[-1]["as_of"]) for key in keys]
         np.testing.assert_array_equal(values, online)
+
+
+def test_a_replayed_history_knows_what_the_running_fold_knew() -> None:
+    rows = stream(5, 400, days=90)
+    running, replayed_engine = FeatureEngine(), FeatureEngine()
+    for row in rows[:-1]:
+        running.fold(row)
+    replayed_engine.replay(rows[:-1], rows[-2]["as_of"])
+    np.testing.assert_array_equal(replayed_engine.vector(rows[-1]), running.vector(rows[-1]))

@@ -1,0 +1,182 @@
+"""The `assay` command line. It wires and shows; the work is done below."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.home import Home
+from pipelines.console import explained, out, progress
+
+app = typer.Typer(
+    help="Assay: fraud scoring and reward pricing for apps that pay people for small tasks.\n\n"
+    "State lives under ASSAY_HOME (default var/).",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+data = typer.Typer(help="Look at the data before anything learns from it.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="a folder of your own data; left out: a simulated platform", envvar="DATA")
+]
+Host = Annotated[str, typer.Option(help="address to listen on; others than loopback need ASSAY_API_KEY")]
+Port = Annotated[int, typer.Option(help="port to listen on")]
+Users = Annotated[int, typer.Option(help="people on the simulated platform")]
+Days = Annotated[int, typer.Option(help="days that it has been running")]
+Seed = Annotated[int, typer.Option(help="the same seed gives the same platform")]
+
+
+@app.command()
+def up(
+    data: DataFolder = None,
+    host: Host = "127.0.0.1",
+    port: Port = 3000,
+    users: Users = 1000,
+    days: Days = 60,
+    seed: Seed = 7,
+) -> None:
+    """From nothing to a trained, registered, serving system; what is there already is used."""
+    from pipelines.up import prepare, welcome  # noqa: PLC0415  # each command loads only what it needs
+
+    home = _home_for(data)
+    with explained():
+        prepare(home, data, users, days, seed)
+        welcome(home, host, port)
+        _serve(home, host, port)
+
+
+@app.command()
+def simulate(
+    out_: Annotated[Path, typer.Option("--out", help="folder of the event log to be written")],
+    users: Users = 1000,
+    days: Days = 60,
+    seed: Seed = 7,
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="first day")] = datetime(2026, 1, 1, tzinfo=UTC),
+) -> None:
+    """Write the event log of a simulated earning platform: honest people, fraud families, outcomes that mature."""
+    from training.simulator.simulate import Scenario  # noqa: PLC0415
+    from training.simulator.simulate import simulate as run  # noqa: PLC0415
+
+    with explained():
+        scenario = Scenario(users=users, days=days, seed=seed, start=start.date())
+        with progress("simulate", days) as advance:
+            summary = run(scenario, out_, advance)
+        out.print(
+            f"{summary.events:,} events and {summary.outcomes:,} outcomes of {summary.users:,} people, "
+            f"{summary.first_day} to {summary.last_day}, in {out_}"
+        )
+
+
+@app.command()
+def ingest(
+    mapping: Annotated[str, typer.Argument(help="a shipped mapping (talkingdata, fraudecom) or a YAML file")],
+    files: Annotated[list[Path], typer.Option("--from", help="a CSV or parquet file; repeat for several")],
+    out_: Annotated[Path, typer.Option("--out", help="folder of the event log to be written")],
+) -> None:
+    """Turn somebody's own files into an event log; features/ingest/README.md shows how to write a mapping."""
+    from features.ingest.ingest import ingest as run  # noqa: PLC0415
+    from features.ingest.load import load_mapping  # noqa: PLC0415
+    from pipelines.shown import show_ingest  # noqa: PLC0415
+
+    with explained():
+        with progress("ingest") as advance:
+            report = run(load_mapping(mapping), files, out_, advance)
+        show_ingest(report, out_)
+
+
+@data.command()
+def doctor(log: Annotated[Path | None, typer.Argument(help="an event log; left out: the home's")] = None) -> None:
+    """Clock skew, duplicate keys, label coverage and delay, columns that leak."""
+    from features.ingest.doctor import doctor as examine  # noqa: PLC0415
+
+    from pipelines.shown import show_findings  # noqa: PLC0415
+
+    with explained():
+        show_findings(examine(log or Home.from_environment().log))
+
+
+@app.command()
+def backfill() -> None:
+    """Compute every event's features as of its instant, and load Feast's online store."""
+    from pipelines.backfill import backfill as run  # noqa: PLC0415
+
+    with explained():
+        done = run(Home.from_environment())
+        out.print(f"{done.events:,} events; keys online: {done.keys}")
+
+
+@app.command()
+def train() -> None:
+    """Train a challenger, judge it, and register it with its verdict. It never promotes itself."""
+    from pipelines.retrain import retrain  # noqa: PLC0415
+    from pipelines.shown import show_registered  # noqa: PLC0415
+
+    with explained():
+        show_registered(retrain(Home.from_environment()))
+
+
+@app.command()
+def promote(
+    version: Annotated[int, typer.Argument(help="the registered version that shall serve")],
+    reason: Annotated[str, typer.Option(help="why; kept with the version")],
+    by: Annotated[str, typer.Option(help="who decides this")],
+    force: Annotated[bool, typer.Option(help="promote although the gate refused")] = False,  # a flag
+) -> None:
+    """Let `champion` name a version; rolling back is the same act. A running service takes it at its next start."""
+    from pipelines.retrain import promote as run  # noqa: PLC0415
+
+    with explained():
+        before = run(Home.from_environment(), version, reason, by, force=force)
+        out.print(f"champion: version {version}, before: {before or 'none'}")
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 3000) -> None:
+    """Serve the home as it is."""
+    with explained():
+        _serve(Home.from_environment(), host, port)
+
+
+@app.command()
+def replay(
+    address: Annotated[str, typer.Option(help="where the service listens")] = "http://127.0.0.1:3000",
+    last: Annotated[int | None, typer.Option(help="send at most so many; left out: all")] = None,
+    data: DataFolder = None,
+) -> None:
+    """Send the newest real events, which were held back from training, to the running service."""
+    from pipelines.replay import replay as run  # noqa: PLC0415
+
+    with explained():
+        with progress("replay", last) as advance:
+            answers = run(_home_for(data), address, last, advance)
+        out.print(dict(answers))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="left out: all names are listed")] = "",
+    data: DataFolder = None,
+    seed: Seed = 7,
+) -> None:
+    """Measure. Each benchmark prints a table and, as its last line, one JSON object."""
+    from pipelines.bench import run  # noqa: PLC0415
+
+    with explained():
+        run(name, data, seed)
+
+
+def _serve(home: Home, host: str, port: int) -> None:
+    from pipelines.serve import serve as run  # noqa: PLC0415
+
+    run(home, host, port)
+
+
+def _home_for(data: Path | None) -> Home:
+    """One home an input: a data folder's state lies in a folder of its name, unless ASSAY_HOME says where."""
+    if data is None or "ASSAY_HOME" in os.environ:
+        return Home.from_environment()
+    return Home((Path("var") / "data" / data.resolve().name).resolve())

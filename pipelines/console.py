@@ -1,0 +1,70 @@
+"""How the command line speaks: progress bars, tables, and failures that say in one sentence what to do."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class UserError(Exception):  # it is the user's to mend, and the message says how
+    """A failure that one sentence explains."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an expected failure into its sentence and exit code 1; defects keep their traceback."""
+    try:
+        yield
+    except (UserError, ValueError, FileNotFoundError, LookupError) as failure:
+        err.print(f"[red]assay:[/red] {failure}")
+        raise typer.Exit(1) from failure
+    except KeyboardInterrupt:
+        err.print("stopped")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
+    """A bar on the terminal; yields the function that moves it on."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda steps: bar.advance(task, steps)
+        bar.update(task, total=bar.tasks[0].completed or 1, completed=bar.tasks[0].completed or 1)
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One line of a benchmark: what was asked, what was measured. `target` None: nothing was asked, only measured."""
+
+    name: str
+    target: str | None
+    measured: str
+    passed: bool | None = None
+
+
+def report(title: str, rows: Sequence[BenchRow], figures: dict[str, Any]) -> None:
+    """Print a benchmark as a table and, as the last line, one JSON object."""
+    table = Table(title=title)
+    for heading in ("", "target", "measured", ""):
+        table.add_column(heading)
+    for row in rows:
+        mark = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}[row.passed]
+        table.add_row(row.name, row.target or "", row.measured, mark)
+    out.print(table)
+    typer.echo(json.dumps(figures | {"rows": [asdict(row) for row in rows]}))

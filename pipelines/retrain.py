@@ -1,0 +1,97 @@
+"""Event log -> point-in-time frame with mature labels -> train -> evaluate -> gate -> register.
+
+Promotion is its own act.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import polars as pl
+
+from features.frame import frame_file, outcomes_of
+from features.home import Home
+from features.log import Log, recorded_now
+from features.vector import CATEGORICAL, FEATURES, VERSION
+from pipelines.console import UserError, progress
+from training import artefact, registry
+from training.gate import Rules, Verdict, judge
+from training.models import Model
+from training.train import Spec, Trained, train
+
+RULE: Final = "graph__device_users"
+"""One honest rule to stand beside every model: somebody else has used this device."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    version: int
+    verdict: Verdict
+    trained: Trained
+
+
+def retrain(home: Home) -> Registered:
+    """Train a challenger on the home's frame, judge it against the champion, and register it with its verdict."""
+    frame, outcomes = _frame(home), outcomes_of(Log(home.log))
+    spec = _spec(home, frame)
+    with TemporaryDirectory() as scratch:
+        champion = _champion(home, Path(scratch))
+        with progress("train") as advance:
+            trained = train(frame, outcomes, spec, champion, advance)
+        verdict = judge(trained.metrics, None, Rules(), trained.difference)
+        folder = artefact.save(trained.model, Path(scratch) / "model")
+        with progress("register"):
+            version = registry.register(
+                folder, trained.metrics, trained.params, verdict, home.tracking_uri, _for_people(trained, Path(scratch))
+            )
+    return Registered(version, verdict, trained)
+
+
+def promote(home: Home, version: int, reason: str, by: str, *, force: bool = False) -> int | None:
+    """Let `champion` name a version. Rolling back is promoting an older one."""
+    return registry.promote(
+        version, reason=reason, by=by, at=recorded_now(), tracking_uri=home.tracking_uri, force=force
+    )
+
+
+def champion_version(home: Home) -> int | None:
+    """The version that serves, or None."""
+    if not (home.mlflow / "mlflow.db").exists():
+        return None
+    return registry.aliased(registry.CHAMPION, home.tracking_uri)
+
+
+def _frame(home: Home) -> pl.DataFrame:
+    file = frame_file(home.features)
+    if not file.exists():
+        raise UserError("there is no frame of today's features: run `assay backfill` first")
+    return pl.read_parquet(file)
+
+
+def _spec(home: Home, frame: pl.DataFrame) -> Spec:
+    newest = Log(home.log).last()[1]
+    knows_devices = frame[RULE].is_not_nan().any()
+    return Spec(
+        features=FEATURES,
+        categorical=CATEGORICAL,
+        features_version=VERSION,
+        trained_at=newest,
+        target=home.manifest.get("target", "fraud"),
+        rule=RULE if knows_devices else None,
+        rule_above=1.0,
+    )
+
+
+def _champion(home: Home, scratch: Path) -> Model | None:
+    version = champion_version(home)
+    return artefact.load(registry.fetch(version, home.tracking_uri, scratch / "champion")) if version else None
+
+
+def _for_people(trained: Trained, scratch: Path) -> list[Path]:
+    """The model card and the tables behind it."""
+    card, tables = scratch / "card.md", scratch / "tables.json"
+    card.write_text(trained.card)
+    tables.write_text(json.dumps(trained.tables, indent=1))
+    return [card, tables]

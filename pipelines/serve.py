@@ -1,0 +1,56 @@
+"""Runs the service in this process: one worker, loopback by default, draining gracefully at the end."""
+
+import os
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from features.home import Home
+from pipelines.console import UserError
+
+DRAIN_SECONDS: Final = 10
+KEEP_ALIVE_SECONDS: Final = 30
+
+
+def serve(home: Home, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM: requests in progress are finished, what waits is committed."""
+    _assert_may_listen(host, port)
+    os.environ["ASSAY_HOME"] = str(home.root)
+    metrics = home.root / "metrics"
+    _emptied(metrics)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+
+    # Imported late: the library reads the folder of its metrics from the environment when it is loaded.
+    import uvicorn  # noqa: PLC0415
+
+    from serving.service import Assay  # noqa: PLC0415
+
+    uvicorn.run(
+        Assay.to_asgi(is_main=True),  # type: ignore[attr-defined]  # the decorator made a Service of the class
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+
+
+def _assert_may_listen(host: str, port: int) -> None:
+    if not ip_address(host).is_loopback and not os.environ.get("ASSAY_API_KEY"):
+        raise UserError(f"{host} can be reached from other machines: set ASSAY_API_KEY to a secret first")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise UserError(f"{host}:{port} is taken: stop what listens there, or choose another with --port") from None
+
+
+def _emptied(folder: Path) -> None:
+    """Last run's counters are last run's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()

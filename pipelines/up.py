@@ -1,0 +1,99 @@
+"""Everything that `make run` does: load, backfill, train, promote, serve. What exists already is kept."""
+
+import getpass
+import json
+import shlex
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from rich.panel import Panel
+
+from features.frame import frame_file
+from features.home import Home
+from features.log import Log
+from pipelines.backfill import backfill
+from pipelines.console import UserError, out
+from pipelines.load import load_folder, load_simulated
+from pipelines.replay import held_back
+from pipelines.retrain import champion_version, promote, retrain
+from pipelines.shown import show_ingest, show_registered
+
+
+def prepare(home: Home, data: Path | None, users: int, days: int, seed: int) -> None:
+    """Bring the home to where it can serve. Each step is skipped when what it makes is there."""
+    _assert_same_source(home, data)
+    if not home.manifest_file.exists():
+        _load(home, data, users, days, seed)
+    if not frame_file(home.features).exists():
+        backfill(home)
+    if champion_version(home) is None:
+        _train_first(home)
+
+
+def _assert_same_source(home: Home, data: Path | None) -> None:
+    wanted = data.resolve().name if data else "simulated"
+    found = home.manifest.get("folder", wanted)
+    if found != wanted:
+        raise UserError(f"{home.root} holds {found}, not {wanted}: set ASSAY_HOME to another folder, or `make clean`")
+
+
+def _load(home: Home, data: Path | None, users: int, days: int, seed: int) -> None:
+    if data is None:
+        summary = load_simulated(home, users, days, seed)
+        out.print(f"simulated {summary.events:,} events of {summary.users:,} people")
+    else:
+        show_ingest(load_folder(home, data), home.log)
+
+
+def _train_first(home: Home) -> None:
+    """The first model serves even if its gate has doubts: without one, everything would be held. The reason is kept."""
+    registered = retrain(home)
+    show_registered(registered)
+    doubts = "" if registered.verdict.passed else f"; its gate said: {registered.verdict.reasons[0]}"
+    promote(home, registered.version, f"the first model of this home{doubts}", getpass.getuser(), force=True)
+
+
+def welcome(home: Home, host: str, port: int) -> None:
+    """Where it listens, something to send, and where to look next."""
+    address = f"http://{host}:{port}"
+    held = next(islice(held_back(home), 1), None)
+    path, body = held or ("/v1/score/event", _example())
+    send = f"curl -s {address}{path} -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+    out.print(f"\n[bold]Assay[/bold] listens on [link]{address}[/link] as soon as it has read its log. Try:\n")
+    out.print(send, soft_wrap=True)
+    out.print(Panel.fit(_next(home, address, replayable=held is not None), title="then"))
+
+
+def _next(home: Home, address: str, *, replayable: bool) -> str:
+    lines = [
+        f"{address}/docs        every endpoint",
+        "make notebooks                    flagged decisions, for reviewers",
+        f"mlflow ui --backend-store-uri {home.tracking_uri}",
+        "Ctrl-C                            drain and stop",
+    ]
+    if replayable:
+        lines.insert(1, f"ASSAY_HOME={home.root} assay replay    send the {_held(home):,} newest real records")
+    return "\n".join(lines)
+
+
+def _held(home: Home) -> int:
+    return sum(table.num_rows for table in Log(home.held_back).tables(["sequence"]))
+
+
+def _example() -> dict[str, object]:
+    now = datetime.now(UTC)
+    return {
+        "event_id": f"try-{now:%H%M%S%f}",
+        "kind": "ad_viewed",
+        "occurred_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "user_id": "u-newcomer",
+        "campaign_id": "c-tea",
+        "partner_id": "p-ads",
+        "ip": {"address": "203.0.113.7"},
+        "devices": [{"id": "6f1e9a30-1c57-4b7e-9d3a-2f0c8b5a4e11", "kind": "idfv"}],
+        "interaction": {"duration_ms": 31000, "tap_count": 4, "tap_interval_spread_ms": 410.0},
+        "revenue_micros": 400000,
+        "reward_micros": 200000,
+        "currency": "CNY",
+    }

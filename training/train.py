@@ -1,0 +1,184 @@
+"""The training flow: label, split, fit, calibrate, evaluate. It reads a frame and outcomes, and writes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from training.boosters import Advance, Parameters, Table, fit_boosters, groups_of, matrix
+from training.calibration import decile_table
+from training.card import describe
+from training.estimates import Estimate, as_json, unknown
+from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
+from training.heads import fit_heads
+from training.labels import Target, default_maturity, settling_times
+from training.models import Model
+from training.splits import Boundaries, Labelling, Rows, Slice, boundaries, split
+
+Floats = NDArray[np.float64]
+# Blocks and kinds are read side by side, not decided upon: half of the resamples will do.
+_BLOCKS = 4
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to train, on which features, and how to judge it. Times are microseconds.
+
+    `trained_at` is also the end of what is known: later outcomes are not read. `settling` and `bounds` are measured
+    from the log when left out. `rule` names a feature: the rule to beat refuses where it is above `rule_above`.
+    """
+
+    features: tuple[str, ...]
+    categorical: tuple[str, ...]
+    features_version: str
+    trained_at: int
+    target: Target = "fraud"
+    maturity: Mapping[str, int] = field(default_factory=default_maturity)
+    settling: Mapping[str, int] | None = None
+    bounds: Boundaries | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    rule: str | None = None
+    rule_above: float = 0.0
+    review_share: float = 0.01
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`scored` is the test slice: identity, money, `label` and `score` of each row, for policy and plots.
+
+    `difference` is this model less the champion on the same rows, None without a champion. `tables` is plain JSON.
+    """
+
+    model: Model
+    metrics: dict[str, Estimate]
+    difference: dict[str, Estimate] | None
+    params: dict[str, object]
+    tables: dict[str, Any]
+    scored: pl.DataFrame
+    card: str
+
+
+def train(
+    frame: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    spec: Spec,
+    champion: Model | None = None,
+    advance: Advance = lambda _: None,
+) -> Trained:
+    """Train on the past, calibrate on what came after, measure on what came last.
+
+    `frame` has one scored event a row in the order of sequence. Raises ValueError, with the slice and the counts, when
+    a slice is empty or has one class, when the frame is out of order, or when no feature varies.
+    """
+    labelling, bounds = _plan(frame, outcomes, spec)
+    slices = split(frame, outcomes, labelling, bounds)
+    model = _fit(slices, spec, advance)
+    scored = _scored(model, slices["test"])
+    metrics = _measure(scored, slices["test"], spec)
+    gains = None if champion is None else _compare(scored, slices["test"], champion, spec)
+    params = _params(spec, labelling, bounds, slices)
+    tables = _tables(scored, slices["test"], spec) | {"metrics": as_json(metrics)}
+    card = describe(model, metrics, gains, params, tables["by_time"])
+    return Trained(model, metrics, gains, params, tables, _rows(slices["test"], scored), card)
+
+
+def _plan(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries]:
+    if not frame["sequence"].is_sorted():
+        raise ValueError("the frame must be in the order of sequence")
+    known = outcomes.filter(pl.col("recorded_at") <= spec.trained_at)
+    settling = settling_times(frame, known) if spec.settling is None else spec.settling
+    labelling = Labelling(spec.target, spec.maturity, settling)
+    if spec.bounds is not None:
+        return labelling, spec.bounds
+    labels = labelling.read(frame, outcomes, spec.trained_at)
+    return labelling, boundaries(frame, labels, spec.trained_at, max(settling.values(), default=0))
+
+
+def _fit(slices: Mapping[Slice, Rows], spec: Spec, advance: Advance) -> Model:
+    train_rows, later = slices["train"], slices["calibrate"]
+    groups = groups_of(spec.features)
+    tables = {part: _table(train_rows, names, spec) for part, names in groups.items()}
+    boosters, left_out = fit_boosters(tables, spec.parameters, advance)
+    context = {
+        "target": spec.target,
+        "features_version": spec.features_version,
+        "trained_at": spec.trained_at,
+        "training_rows": len(train_rows.labels),
+        "base_rate": float(train_rows.labels.mean()),
+    }
+    bare = Model(spec.features, groups, spec.categorical, boosters, {}, left_out, context)
+    heads = fit_heads(bare.margins(later.frame), later.labels, later.frame)
+    return Model(spec.features, groups, spec.categorical, boosters, heads, left_out, context)
+
+
+def _table(rows: Rows, names: tuple[str, ...], spec: Spec) -> Table:
+    categorical = tuple(name for name in names if name in set(spec.categorical))
+    return Table(matrix(rows.frame, names), rows.labels, names, categorical)
+
+
+def _scored(model: Model, rows: Rows) -> Scored:
+    """Events of one person are resampled together; an event of nobody stands for itself."""
+    person = pl.coalesce(pl.col("user_id"), pl.lit("event ") + pl.col("event_id"))
+    codes = rows.frame.select(person.rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
+    return Scored.of(rows.labels, model.score(rows.frame), codes)
+
+
+def _measure(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Estimate]:
+    metrics = evaluate(scored, spec.bootstrap, spec.review_share)
+    if spec.rule is None:
+        return metrics
+    return metrics | against_rule(scored, matrix(rows.frame, [spec.rule])[:, 0] > spec.rule_above, spec.bootstrap)
+
+
+def _compare(scored: Scored, rows: Rows, champion: Model, spec: Spec) -> dict[str, Estimate]:
+    """A champion of another target, or one that reads features that are gone, is not compared; the reason says so."""
+    if champion.context.get("target") != spec.target:
+        return {"ap_rare": unknown(f"the champion predicts {champion.context.get('target')}, not {spec.target}")}
+    absent = [name for name in champion.features if name not in rows.frame.columns]
+    if absent:
+        return {"ap_rare": unknown(f"the champion reads features that are no longer computed: {absent[:5]}")}
+    return difference(scored, champion.score(rows.frame), spec.bootstrap, spec.review_share)
+
+
+def _tables(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Any]:
+    fewer = Bootstrap(spec.bootstrap.resamples // 2, spec.bootstrap.seed)
+    blocks = by_time(scored, rows.frame["as_of"].to_numpy(), _BLOCKS, fewer)
+    kinds = rows.frame["kind"].to_numpy()
+    return {
+        "by_time": [as_json(block) for block in blocks],
+        "by_kind": {
+            str(kind): as_json(evaluate(scored.rows(kinds == kind), fewer)) for kind in sorted(set(kinds.tolist()))
+        },
+        "deciles": decile_table(scored.labels, scored.scores),
+    }
+
+
+def _params(spec: Spec, labelling: Labelling, bounds: Boundaries, slices: Mapping[Slice, Rows]) -> dict[str, object]:
+    counts = {f"{name}_{what}": count for name, rows in slices.items() for what, count in _counts(rows).items()}
+    settings = {f"parameters.{name}": value for name, value in asdict(spec.parameters).items()}
+    settling = {f"settling.{kind}": wait for kind, wait in labelling.settling.items()}
+    return {
+        "target": spec.target,
+        "features": len(spec.features),
+        "features_version": spec.features_version,
+        "labels_read": "when the next slice begins" if bounds.patient else "as of the end (optimistic)",
+        **counts,
+        **{f"bounds.{name}": value for name, value in asdict(bounds).items()},
+        **settling,
+        **settings,
+    }
+
+
+def _counts(rows: Rows) -> dict[str, int]:
+    return {"rows": len(rows.labels), "positives": rows.positives}
+
+
+def _rows(rows: Rows, scored: Scored) -> pl.DataFrame:
+    kept = "sequence event_id kind user_id event_time as_of reward_micros revenue_micros".split()
+    return rows.frame.select(kept).with_columns(
+        pl.Series("label", scored.labels == 1), pl.Series("score", scored.scores)
+    )
