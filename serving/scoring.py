@@ -16,9 +16,9 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import lightgbm
+import mlflow.artifacts
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
 from features.events import Kind
@@ -105,16 +105,17 @@ def load_champion(tracking_uri: str, cache: Path) -> FraudModel | NoModel:
     database = Path(tracking_uri.removeprefix("sqlite:///"))
     if tracking_uri.startswith("sqlite:///") and not database.exists():
         return NoModel()
-    client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+    # A download of `models:/` asks the process-wide registry, whatever address it is given.
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_registry_uri(tracking_uri)
     try:
-        version = str(client.get_model_version_by_alias(NAME, CHAMPION).version)
+        version = str(MlflowClient().get_model_version_by_alias(NAME, CHAMPION).version)
     except MlflowException:
         return NoModel()
     folder = cache / version
-    if not (folder / "model" / "signature.json").exists():
+    if not list(folder.rglob("signature.json")):
         folder.mkdir(parents=True, exist_ok=True)
-        uri = f"models:/{NAME}/{version}/data/model"
-        download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=tracking_uri, registry_uri=tracking_uri)
+        mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version}/data/model", dst_path=str(folder))
     return FraudModel(next(folder.rglob("signature.json")).parent, version)
 
 

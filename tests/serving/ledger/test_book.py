@@ -166,11 +166,16 @@ def test_the_same_hold_again_has_no_effect_and_another_body_is_refused(connectio
         ("UPDATE hold SET amount_micros = 1", "resolves once"),
         ("UPDATE hold SET state = 'released' WHERE id = 'resolved'", "resolves once"),
         ("DELETE FROM hold", "never deleted"),
+        ("INSERT OR REPLACE INTO transfer SELECT * FROM transfer", "never replaced"),
+        ("INSERT OR REPLACE INTO hold SELECT * FROM hold", "never replaced"),
         ("UPDATE account SET posted = posted - 51 WHERE owner = 'ann'", "account_available"),
         ("UPDATE account SET pending_out = 51 WHERE owner = 'ann'", "account_available"),
         ("UPDATE account SET pending_out = -1 WHERE owner = 'ann'", "account_pending_out"),
         ("INSERT INTO transfer SELECT 99, 'x', debit, credit, 0, asset, kind, NULL, 'x', 1, 1 FROM transfer", "amount"),
-        ("INSERT INTO transfer SELECT 99, id, debit, credit, 1, asset, kind, NULL, 'x', 1, 1 FROM transfer", "UNIQUE"),
+        (
+            "INSERT INTO transfer SELECT 99, id, debit, credit, 1, asset, kind, NULL, 'x', 1, 1 FROM transfer",
+            "never replaced",
+        ),
         ("INSERT INTO transfer SELECT 99, 'x', debit, debit, 1, asset, kind, NULL, 'x', 1, 1 FROM transfer", "two_acc"),
     ],
 )

@@ -28,7 +28,7 @@ PICK = st.integers(0, 99)
 BUDGET, OWED = "budget:CNY:game", "receivable:CNY:network"
 REVENUE, EXPENSE = "revenue:CNY:platform", "reward_expense:CNY:platform"
 RESERVE, CLEARING = "no_fault_reserve:CNY:platform", "clearing:CNY:bank"
-LIMIT = 200
+LIMIT = 300
 
 
 def pending(user_id: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from serving.payouts import phases, runner
 from serving.payouts.fake import FakeProvider, Fault, PaymentState
-from serving.payouts.provider import Answer
+from serving.payouts.provider import Accepted, Answer, Unknown
 from serving.payouts.runner import advance_payout
 from serving.payouts.saga import State
 
@@ -112,6 +112,16 @@ def test_a_key_that_the_provider_may_have_forgotten_is_never_sent_again(town: An
     town.run(provider)
     assert town.run(provider, NOW + DAY) == {State.UNKNOWN: 1}
     assert (town.books(), provider.sendings(town.key())) == ("held", 1)
+
+
+def test_what_was_accepted_is_never_sent_again_even_if_the_provider_forgets_it(town: Any) -> None:
+    provider = town.provider(Fault.LOSE_REQUEST)
+    town.withdraw()
+    town.run(provider)
+    for answer in (Accepted("by a notification"), Unknown("a lookup timed out")):
+        assert town.learn(answer, NOW) is State.SUBMITTED
+    assert town.run(provider, NOW + MINUTE) == {State.SUBMITTED: 1}
+    assert (town.books(), provider.sendings(town.key())) == ("clearing", 1)
 
 
 def test_two_runners_at_once_pay_each_payout_once(town: Any) -> None:

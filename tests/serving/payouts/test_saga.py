@@ -123,6 +123,16 @@ def test_a_move_by_a_writer_that_read_too_early_is_refused(town: Any) -> None:
             saga.move(connection, stale, State.SUBMITTED, NOW)
 
 
+def test_a_claim_outdates_what_was_read_before_it_though_the_state_is_the_same(town: Any) -> None:
+    town.withdraw()
+    with town.engine.begin() as connection:
+        stale = saga.get(connection, "w")
+        phases.claim(connection, "w", "fake", NOW)
+        assert saga.get(connection, "w").state is stale.state
+        with pytest.raises(saga.Overtaken):
+            saga.move(connection, stale, State.UNKNOWN, NOW)
+
+
 def test_no_move_exists_outside_the_table(town: Any) -> None:
     town.withdraw(action=Action.REVIEW)
     with town.engine.begin() as connection:

@@ -1,0 +1,82 @@
+"""Whether a probability means what it says: slope, intercept, and the table of predicted against observed."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from training.estimates import Estimate, unknown
+
+Floats = NDArray[np.float64]
+
+PROBABILITY_MIN: Final = 1e-12
+_STEPS_MAX: Final = 50
+_Z95: Final = 1.959964
+
+
+def log_odds(probabilities: Floats) -> Floats:
+    """The logit; 0 and 1 are pulled in by 1e-12, so that the answer is finite."""
+    kept = np.clip(probabilities, PROBABILITY_MIN, 1 - PROBABILITY_MIN)
+    return np.log(kept) - np.log1p(-kept)
+
+
+def log_losses(labels: Floats, probabilities: Floats) -> Floats:
+    """Each row's negative log-likelihood, in nats."""
+    kept = np.clip(probabilities, PROBABILITY_MIN, 1 - PROBABILITY_MIN)
+    return -(labels * np.log(kept) + (1 - labels) * np.log1p(-kept))
+
+
+def calibration_line(labels: Floats, probabilities: Floats) -> dict[str, Estimate]:
+    """`calibration_slope` (1 is right, below 1 overconfident) and `calibration_intercept` (0 is right).
+
+    Cox's logistic regression of the outcome on the predicted log-odds, with Wald intervals.
+    """
+    if len(np.unique(labels)) < 2:
+        return dict.fromkeys(("calibration_slope", "calibration_intercept"), unknown("one class only"))
+    if np.ptp(probabilities) == 0:
+        return dict.fromkeys(("calibration_slope", "calibration_intercept"), unknown("the score is constant"))
+    weights, errors = _logistic(np.column_stack((np.ones(len(labels)), log_odds(probabilities))), labels)
+    if weights is None or errors is None:
+        reason = "the score separates the classes perfectly"
+        return dict.fromkeys(("calibration_slope", "calibration_intercept"), unknown(reason))
+    intercept, slope = (
+        Estimate(float(value), float(value - _Z95 * error), float(value + _Z95 * error))
+        for value, error in zip(weights, errors, strict=True)
+    )
+    return {"calibration_slope": slope, "calibration_intercept": intercept}
+
+
+def _logistic(design: Floats, labels: Floats) -> tuple[Floats, Floats] | tuple[None, None]:
+    """Newton's method; coefficients and their standard errors, or Nones where it does not settle."""
+    weights = np.zeros(design.shape[1])
+    for _ in range(_STEPS_MAX):
+        fitted = expit(design @ weights)
+        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design
+        if not np.isfinite(curvature).all() or np.linalg.cond(curvature) > 1e12:
+            return None, None
+        step = np.linalg.solve(curvature, design.T @ (labels - fitted))
+        weights = weights + step
+        if np.abs(step).max() < 1e-8:
+            return weights, np.sqrt(np.diag(np.linalg.inv(curvature)))
+    return None, None
+
+
+def decile_table(labels: Floats, probabilities: Floats, groups: int = 10) -> list[dict[str, Any]]:
+    """Rows `predicted` (mean), `observed` (share), `rows` by tenths of the score, the lowest first."""
+    order = np.argsort(probabilities, kind="stable")
+    parts = [part for part in np.array_split(order, groups) if len(part)]
+    return [
+        {
+            "predicted": float(probabilities[part].mean()),
+            "observed": float(labels[part].mean()),
+            "rows": len(part),
+        }
+        for part in parts
+    ]
+
+
+def calibration_error(labels: Floats, probabilities: Floats) -> float:
+    """Expected calibration error over tenths of the score: the mean distance of predicted from observed."""
+    table = decile_table(labels, probabilities)
+    return float(sum(row["rows"] * abs(row["predicted"] - row["observed"]) for row in table) / len(labels))

@@ -1,0 +1,199 @@
+"""The only writer to MLflow: one run and one version of `assay-fraud` for each training, and the alias that serves.
+
+A version holds the raw `model/` folder (see artefact.py) at `data/model`, so that serving can download
+`models:/assay-fraud@champion/data/model`, and the same files open as an MLflow pyfunc in this repository's environment.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Final
+
+# MLflow reads these while it is imported. It sends usage reports unless one of the first two is "true".
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+
+import mlflow.artifacts
+import mlflow.pyfunc
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from training import artefact
+from training.estimates import Metrics
+from training.gate import Verdict
+
+NAME: Final = "assay-fraud"
+EXPERIMENT: Final = "assay-fraud"
+CHAMPION: Final = "champion"
+RAW_MODEL: Final = "data/model"
+# MLflow refuses longer values.
+PARAM_LENGTH_MAX: Final = 6000
+TAG_LENGTH_MAX: Final = 5000
+_REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "polars", "scipy")
+
+
+class PromotionRefusedError(Exception):
+    """The version failed its gate, and nobody took it upon themselves to force it."""
+
+
+def register(
+    folder: Path,
+    metrics: Metrics,
+    params: Mapping[str, object],
+    verdict: Verdict,
+    tracking_uri: str,
+    artifacts: Sequence[Path] = (),
+) -> int:
+    """Log a saved model folder as one run and register it as the next version, whose number is answered.
+
+    Metrics go in with the ends of their intervals (`auc`, `auc.low`, `auc.high`); `artifacts` are files for people:
+    plots, the model card. Runs and files of a SQLite tracking URI live beside its database.
+    """
+    client = _client(tracking_uri)
+    model = artefact.load(folder)
+    described = artefact.signature(model)
+    started = int(described.get("trained_at", 0)) // 1000
+    tags = _tags(described, verdict)
+    with _run(client, tracking_uri, started) as run_id:
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, started, 0) for name, value in _plain(metrics).items()],
+            params=[Param(name, str(value)[:PARAM_LENGTH_MAX]) for name, value in params.items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        for file in artifacts:
+            client.log_artifact(run_id, str(file))
+        _log_model(client, run_id, folder, described["features"])
+        return _new_version(client, run_id, tags)
+
+
+def promote(
+    version: int, *, reason: str, by: str, at: int, tracking_uri: str, alias: str = CHAMPION, force: bool = False
+) -> int | None:
+    """Let `alias` name `version`; answers the version that it named before. Rolling back is promoting an older one.
+
+    Who, why and when (`at`, microseconds) are kept on the version. Raises PromotionRefusedError for a version whose
+    verdict was not `passed`, unless `force`; ValueError without a reason or a name; LookupError for no such version.
+    """
+    if not reason.strip() or not by.strip():
+        raise ValueError("a promotion needs a reason and the name of who decided it")
+    client = _client(tracking_uri)
+    tags = _version_tags(client, version)
+    if tags.get("verdict") != "passed" and not force:
+        raise PromotionRefusedError(
+            f"version {version} did not pass its gate: {tags.get('verdict_reasons', 'no verdict on record')}. "
+            "Train a better one, or promote with force and say why."
+        )
+    before = aliased(alias, tracking_uri)
+    client.set_registered_model_alias(NAME, alias, str(version))
+    kept = {"alias": alias, "reason": reason, "by": by, "at": at, "forced": force, "before": before}
+    for name, value in kept.items():
+        client.set_model_version_tag(NAME, str(version), f"promotion.{name}", str(value)[:TAG_LENGTH_MAX])
+    return before
+
+
+def aliased(alias: str, tracking_uri: str) -> int | None:
+    """The version that `alias` names, or None."""
+    try:
+        return int(_client(tracking_uri).get_model_version_by_alias(NAME, alias).version)
+    except MlflowException:
+        return None
+
+
+def fetch(version: int, tracking_uri: str, into: Path) -> Path:
+    """Download the raw model folder of a version into the folder `into`, for a comparison on the same rows."""
+    uri = f"models:/{NAME}/{version}/{RAW_MODEL}"
+    into.mkdir(parents=True, exist_ok=True)
+    found = mlflow.artifacts.download_artifacts(
+        artifact_uri=uri, dst_path=str(into), tracking_uri=tracking_uri, registry_uri=tracking_uri
+    )
+    return Path(found)
+
+
+def _client(tracking_uri: str) -> MlflowClient:
+    if tracking_uri.startswith("sqlite:///"):
+        _folder_of(tracking_uri).mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def _folder_of(tracking_uri: str) -> Path:
+    return Path(tracking_uri.removeprefix("sqlite:///")).resolve().parent
+
+
+@contextmanager
+def _run(client: MlflowClient, tracking_uri: str, started: int) -> Iterator[str]:
+    """A run that ends as FINISHED, or as FAILED when its block raises."""
+    run_id: str = client.create_run(_experiment(client, tracking_uri), start_time=started).info.run_id
+    try:
+        yield run_id
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _experiment(client: MlflowClient, tracking_uri: str) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    local = tracking_uri.startswith("sqlite:///")
+    location = (_folder_of(tracking_uri) / "artifacts").as_uri() if local else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+
+
+def _log_model(client: MlflowClient, run_id: str, folder: Path, features: Sequence[str]) -> None:
+    """As `mlflow.pyfunc.log_model` would, but without its global state and without guessing requirements."""
+    with tempfile.TemporaryDirectory() as place:
+        raw, packed = Path(place, "model"), Path(place, "packed")
+        shutil.copytree(folder, raw)
+        mlflow.pyfunc.save_model(
+            str(packed),
+            loader_module="training.pyfunc",
+            data_path=str(raw),
+            pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],
+            signature=_mlflow_signature(features),
+        )
+        client.log_artifacts(run_id, str(packed), "model")
+
+
+def _mlflow_signature(features: Sequence[str]) -> ModelSignature:
+    outputs = [ColSpec("double", name) for name in ("event", "withdrawal")]
+    return ModelSignature(Schema([ColSpec("double", name) for name in features]), Schema(outputs))
+
+
+def _new_version(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> int:
+    if not client.search_registered_models(f"name = '{NAME}'"):
+        client.create_registered_model(NAME)
+    made = client.create_model_version(NAME, f"runs:/{run_id}/model", run_id, tags=dict(tags))
+    return int(made.version)
+
+
+def _version_tags(client: MlflowClient, version: int) -> dict[str, str]:
+    try:
+        return dict(client.get_model_version(NAME, str(version)).tags)
+    except MlflowException:
+        raise LookupError(f"there is no version {version} of {NAME}") from None
+
+
+def _tags(described: Mapping[str, Any], verdict: Verdict) -> dict[str, str]:
+    return {
+        "target": str(described.get("target")),
+        "features_version": str(described.get("features_version")),
+        "verdict": "passed" if verdict.passed else "failed",
+        "verdict_reasons": "; ".join(verdict.reasons)[:TAG_LENGTH_MAX],
+    }
+
+
+def _plain(metrics: Metrics) -> dict[str, float]:
+    """Known figures only: MLflow has no word for a figure that could not be measured."""
+    ends = {f"{name}.{end}": getattr(e, end) for name, e in metrics.items() for end in ("low", "high")}
+    figures = {name: estimate.value for name, estimate in metrics.items()} | ends
+    return {name: value for name, value in figures.items() if value is not None}

@@ -1,0 +1,117 @@
+"""Out-of-time slices: learn from the past, calibrate on what came after, test on what came last.
+
+Each slice is read with the outcomes that were on record when the next one begins, so that what is measured is what
+would have been known: nobody trains today with labels that arrive next month.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from training.labels import MICROS_PER_DAY, Target, label_events, settled
+
+Slice = Literal["train", "calibrate", "test"]
+Labels = NDArray[np.float64]
+
+TRAIN_SHARE: Final = 0.6
+CALIBRATE_SHARE: Final = 0.2
+_SLICES: Final[tuple[Slice, ...]] = ("train", "calibrate", "test")
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """How labels are read. `maturity` is by kind of outcome, `settling` by kind of event, both in microseconds."""
+
+    target: Target
+    maturity: Mapping[str, int]
+    settling: Mapping[str, int]
+
+    def read(self, events: pl.DataFrame, outcomes: pl.DataFrame, as_of: int) -> pl.Series:
+        """Labels as of `as_of`; None for what had not settled by then."""
+        labels = label_events(events, outcomes, self.target, as_of, self.maturity)
+        return labels.set(~settled(events, self.settling, as_of), None)
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Instants in microseconds. A row belongs to a slice by its own `as_of`, the time of its decision.
+
+    The `gap` before each boundary holds rows whose labels were not yet known there; they are in no slice.
+    `patient` False reads every label as of the end instead: for logs too short to wait, and optimistic.
+    """
+
+    calibrate_from: int
+    test_from: int
+    end: int
+    gap: int
+    patient: bool = True
+
+    def spans(self) -> dict[Slice, tuple[int, int, int]]:
+        """`(from, before, labels as of)` of each slice."""
+        first, second = (self.calibrate_from, self.test_from) if self.patient else (self.end, self.end)
+        return {
+            "train": (0, self.calibrate_from - self.gap, first),
+            "calibrate": (self.calibrate_from, self.test_from - self.gap, second),
+            "test": (self.test_from, self.end + 1, self.end),
+        }
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled rows of one slice, in order of sequence, and their labels as 0.0 and 1.0."""
+
+    frame: pl.DataFrame
+    labels: Labels
+
+    @property
+    def positives(self) -> int:
+        return int(self.labels.sum())
+
+
+def boundaries(events: pl.DataFrame, labelled: pl.Series, end: int, gap: int) -> Boundaries:
+    """Boundaries that leave 60% of the usable time for training, 20% for calibration, 20% for the test.
+
+    Usable is the time between the first and the last labelled row, less two gaps. When two gaps do not fit, there is
+    no gap and labels are read as of the end. Raises ValueError when no row has a label.
+    """
+    times = events.filter(labelled.is_not_null())["as_of"]
+    if times.is_empty():
+        raise ValueError("no event has a label yet: load outcomes (reversal, ban, disposition, clean) or wait longer")
+    start, last = int(times.min()), int(times.max())  # type: ignore[arg-type]  # polars types min() as any Python value
+    if not _fits(last - start, gap):
+        return replace(boundaries(events, labelled, end, 0), patient=False)
+    usable = last - start - 2 * gap
+    calibrate_from = start + round(TRAIN_SHARE * usable) + gap
+    return Boundaries(calibrate_from, calibrate_from + round(CALIBRATE_SHARE * usable) + gap, end, gap)
+
+
+def _fits(span: int, gap: int) -> bool:
+    """Waiting twice may cost at most half of the labelled time; more would starve the model to flatter the split."""
+    return gap == 0 or 4 * gap <= span
+
+
+def split(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bounds: Boundaries) -> dict[Slice, Rows]:
+    """The slices `train`, `calibrate` and `test`. Raises ValueError for one that is empty or has a single class."""
+    slices: dict[Slice, Rows] = {}
+    for name, (start, before, known_at) in bounds.spans().items():
+        rows = frame.filter(pl.col("as_of").is_between(start, before, closed="left"))
+        labels = labelling.read(rows, outcomes, known_at)
+        slices[name] = Rows(rows.filter(labels.is_not_null()), labels.drop_nulls().cast(pl.Float64).to_numpy())
+    for name in _SLICES:
+        _check(name, slices[name], bounds)
+    return slices
+
+
+def _check(name: Slice, rows: Rows, bounds: Boundaries) -> None:
+    if 0 < rows.positives < len(rows.labels):
+        return
+    gap_days = bounds.gap / MICROS_PER_DAY
+    found = f"{len(rows.labels)} labelled rows, {rows.positives} of them positive, with a gap of {gap_days:.1f} days"
+    raise ValueError(
+        f"the {name} slice needs both classes and has {found}: "
+        "take a longer log, wait until more labels mature, or choose boundaries with both classes on each side"
+    )
