@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from features.ingest.doctor import Finding
 from rich.markup import escape
 from rich.table import Table
 
@@ -11,7 +11,8 @@ from features.ingest.ingest import IngestReport
 from pipelines.console import out
 from pipelines.retrain import Registered
 
-_SHOWN = ("auc", "ap", "ap_rare", "recall_at_fpr_0.01", "calibration_slope", "calibration_error", "positives", "rows")
+if TYPE_CHECKING:
+    from features.ingest.doctor import Finding
 
 
 def show_ingest(report: IngestReport, folder: Path) -> None:
@@ -25,7 +26,7 @@ def show_ingest(report: IngestReport, folder: Path) -> None:
         out.print(f"[yellow]{report.rejected:,} rows were refused[/yellow] ({reasons}), see {report.rejected_file}")
 
 
-def show_findings(findings: Iterable[Finding]) -> None:
+def show_findings(findings: "Iterable[Finding]") -> None:
     table = Table("", "what", "finding")
     for finding in findings:
         table.add_row(str(finding.severity), finding.name, escape(finding.sentence))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from features.events import Kind
 from features.home import Home
 from features.log import Log, recorded_now
 from serving.database import open_database
@@ -30,12 +31,12 @@ class Parts:
     offer_key: bytes
     provider: Provider
 
-    @property
-    def explain_from(self) -> float:
+    def explain_from(self, kind: Kind) -> float:
         """The lowest score whose decision needs reasons."""
         if self.fraud.target == "reversal":
             return self.policy.reversal.hold
-        return min(self.policy.event.hold, self.policy.withdrawal.challenge)
+        is_withdrawal = kind is Kind.WITHDRAWAL_REQUESTED
+        return self.policy.withdrawal.challenge if is_withdrawal else self.policy.event.hold
 
 
 def assemble(home: Home, policy: Policy | None = None) -> Parts:

@@ -271,10 +271,14 @@ class Writer:
         return batch
 
     def _commit(self, batch: list[_Job]) -> None:
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection, connection.begin() as transaction:
             for job in batch:
+                # Alone in its commit, a request that is refused is simply rolled back with it.
+                savepoint = connection.begin_nested() if len(batch) > 1 else transaction
                 try:
-                    with connection.begin_nested():
-                        job.result = job.work(Unit(connection, self._clock()))
+                    job.result = job.work(Unit(connection, self._clock()))
                 except Exception as error:  # noqa: BLE001  # one bad request must not take the others with it
                     job.error = error
+                    savepoint.rollback()
+                else:
+                    savepoint.commit()

@@ -44,10 +44,10 @@ class Part:
     places: Any
 
     def margin(self, vector: Vector) -> float:
-        return float(self.booster.predict(vector[None, self.places], raw_score=True)[0])
+        return float(self.booster.predict(vector[None, self.places], raw_score=True, num_threads=1)[0])
 
     def contributions(self, vector: Vector) -> list[tuple[str, float]]:
-        weights = self.booster.predict(vector[None, self.places], pred_contrib=True)[0]
+        weights = self.booster.predict(vector[None, self.places], pred_contrib=True, num_threads=1)[0]
         return list(zip(self.names, weights[:-1].tolist(), strict=True))
 
 
@@ -120,5 +120,5 @@ def load_champion(tracking_uri: str, cache: Path) -> FraudModel | NoModel:
 
 
 def _part(file: Path, names: list[str]) -> Part:
-    booster = lightgbm.Booster(model_str=file.read_text(), params={"num_threads": 1})
+    booster = lightgbm.Booster(model_str=file.read_text())
     return Part(booster, tuple(names), np.array([FEATURES.index(name) for name in names]))

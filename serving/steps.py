@@ -50,7 +50,7 @@ def see(event: Event, parts: Parts, unit: Unit) -> Seen:
     """Stamp the event, compute its vector as of now, and score it."""
     row = parts.knowledge.stamp(event, unit.now)
     vector = parts.knowledge.vector(row)
-    return Seen(event, row, vector, parts.fraud.score(event.kind, vector, parts.explain_from))
+    return Seen(event, row, vector, parts.fraud.score(event.kind, vector, parts.explain_from(event.kind)))
 
 
 def credit(unit: Unit, parts: Parts, seen: Seen, owed: Owed, verdict: Verdict) -> Verdict:
@@ -61,10 +61,9 @@ def credit(unit: Unit, parts: Parts, seen: Seen, owed: Owed, verdict: Verdict) -
     if verdict.action is Action.DECLINE or not owed.micros or seen.event.user_id is None:
         return verdict
     reward = _reward(parts.policy, seen, owed, verdict)
+    limit = parts.policy.partner_credit_micros_max
     try:
-        with unit.connection.begin_nested():
-            limit = parts.policy.partner_credit_micros_max
-            rewards.credit_reward(unit.connection, reward, seen.at, credit_limit_micros=limit)
+        rewards.credit_reward(unit.connection, reward, seen.at, credit_limit_micros=limit)
     except InsufficientFunds:
         return replace(verdict, action=Action.REVIEW, reasons=("budget_exhausted", *verdict.reasons))
     return verdict
