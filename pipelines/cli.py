@@ -1,6 +1,7 @@
 """The `assay` command line. It wires and shows; the work is done below."""
 
 import os
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,9 @@ import typer
 
 from features.home import Home
 from pipelines.console import explained, out, progress
+
+# What libraries say to each other's developers is not for our users.
+warnings.simplefilter("ignore", DeprecationWarning)
 
 app = typer.Typer(
     help="Assay: fraud scoring and reward pricing for apps that pay people for small tasks.\n\n"
@@ -92,7 +96,6 @@ def ingest(
 def doctor(log: Annotated[Path | None, typer.Argument(help="an event log; left out: the home's")] = None) -> None:
     """Clock skew, duplicate keys, label coverage and delay, columns that leak."""
     from features.ingest.doctor import doctor as examine  # noqa: PLC0415
-
     from pipelines.shown import show_findings  # noqa: PLC0415
 
     with explained():

@@ -14,6 +14,7 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "true"
 import bentoml
 import numpy as np
 import structlog
+from prometheus_client import Counter
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -39,7 +40,7 @@ WAITING_MAX: Final = 1024
 log = structlog.get_logger()
 app = make_app()
 _ANSWERS: Final = TypeAdapter(list[Answer])
-_decisions = bentoml.metrics.Counter("assay_decisions_total", "Answers given, by flow and action", ["flow", "action"])
+_decisions = Counter("assay_decisions_total", "Answers given, by flow and action", ["flow", "action"])
 
 
 @bentoml.service(
