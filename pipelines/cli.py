@@ -183,3 +183,7 @@ def _home_for(data: Path | None) -> Home:
     if data is None or "ASSAY_HOME" in os.environ:
         return Home.from_environment()
     return Home((Path("var") / "data" / data.resolve().name).resolve())
+
+
+if __name__ == "__main__":
+    app()

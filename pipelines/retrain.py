@@ -18,6 +18,7 @@ from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.console import UserError, progress
 from training import artefact, registry
 from training.gate import Rules, Verdict, judge
+from training.labels import default_maturity
 from training.models import Model
 from training.train import Spec, Trained, train
 
@@ -79,9 +80,16 @@ def _spec(home: Home, frame: pl.DataFrame) -> Spec:
         features_version=VERSION,
         trained_at=newest,
         target=home.manifest.get("target", "fraud"),
+        maturity=_maturity(home),
         rule=RULE if knows_devices else None,
         rule_above=1.0,
     )
+
+
+def _maturity(home: Home) -> dict[str, int]:
+    """A historical file's outcomes are final; live ones may still be corrected for a while."""
+    waits = default_maturity()
+    return dict.fromkeys(waits, 0) if home.manifest.get("clock") == "events" else waits
 
 
 def _champion(home: Home, scratch: Path) -> Model | None:
