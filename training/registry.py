@@ -7,21 +7,25 @@ A version holds the raw `model/` folder (see artefact.py) at `data/model`, so th
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Final
 
-# MLflow reads these while it is imported. It sends usage reports unless one of the first two is "true".
+# MLflow reads these when it is imported. It sends usage reports unless one of the first two is "true".
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# It would otherwise run `uv` where it finds a lock file, and infer what is pinned here by name.
+os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 
-import mlflow.artifacts
 import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
@@ -86,7 +90,7 @@ def promote(
     if not reason.strip() or not by.strip():
         raise ValueError("a promotion needs a reason and the name of who decided it")
     client = _client(tracking_uri)
-    tags = _version_tags(client, version)
+    tags = _found(client, version).tags
     if tags.get("verdict") != "passed" and not force:
         raise PromotionRefusedError(
             f"version {version} did not pass its gate: {tags.get('verdict_reasons', 'no verdict on record')}. "
@@ -109,13 +113,15 @@ def aliased(alias: str, tracking_uri: str) -> int | None:
 
 
 def fetch(version: int, tracking_uri: str, into: Path) -> Path:
-    """Download the raw model folder of a version into the folder `into`, for a comparison on the same rows."""
-    uri = f"models:/{NAME}/{version}/{RAW_MODEL}"
+    """Download the raw model folder of a version into the folder `into`, for a comparison on the same rows.
+
+    Raises LookupError for no such version.
+    """
+    client = _client(tracking_uri)
+    # Through the run: a download of `models:/` asks the process-wide registry, whatever address it is given.
+    run_id = _found(client, version).run_id
     into.mkdir(parents=True, exist_ok=True)
-    found = mlflow.artifacts.download_artifacts(
-        artifact_uri=uri, dst_path=str(into), tracking_uri=tracking_uri, registry_uri=tracking_uri
-    )
-    return Path(found)
+    return Path(client.download_artifacts(run_id, f"model/{RAW_MODEL}", str(into)))
 
 
 def _client(tracking_uri: str) -> MlflowClient:
@@ -154,13 +160,15 @@ def _log_model(client: MlflowClient, run_id: str, folder: Path, features: Sequen
     with tempfile.TemporaryDirectory() as place:
         raw, packed = Path(place, "model"), Path(place, "packed")
         shutil.copytree(folder, raw)
-        mlflow.pyfunc.save_model(
-            str(packed),
-            loader_module="training.pyfunc",
-            data_path=str(raw),
-            pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],
-            signature=_mlflow_signature(features),
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*input example was not provided.*")
+            mlflow.pyfunc.save_model(
+                str(packed),
+                loader_module="training.pyfunc",
+                data_path=str(raw),
+                pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],
+                signature=_mlflow_signature(features),
+            )
         client.log_artifacts(run_id, str(packed), "model")
 
 
@@ -176,9 +184,9 @@ def _new_version(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> 
     return int(made.version)
 
 
-def _version_tags(client: MlflowClient, version: int) -> dict[str, str]:
+def _found(client: MlflowClient, version: int) -> ModelVersion:
     try:
-        return dict(client.get_model_version(NAME, str(version)).tags)
+        return client.get_model_version(NAME, str(version))
     except MlflowException:
         raise LookupError(f"there is no version {version} of {NAME}") from None
 

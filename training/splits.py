@@ -18,7 +18,10 @@ Slice = Literal["train", "calibrate", "test"]
 Labels = NDArray[np.float64]
 
 TRAIN_SHARE: Final = 0.6
-CALIBRATE_SHARE: Final = 0.2
+# Of what follows the training slice; the test has the rest.
+CALIBRATE_SHARE: Final = 0.5
+# Longer waits would starve the model to flatter the split.
+WAITS_MAX_SHARE: Final = 0.5
 _SLICES: Final[tuple[Slice, ...]] = ("train", "calibrate", "test")
 
 
@@ -73,25 +76,25 @@ class Rows:
 
 
 def boundaries(events: pl.DataFrame, labelled: pl.Series, end: int, gap: int) -> Boundaries:
-    """Boundaries that leave 60% of the usable time for training, 20% for calibration, 20% for the test.
+    """Boundaries with 60% of the labelled rows before the first gap, and halves of what follows it around the second.
 
-    Usable is the time between the first and the last labelled row, less two gaps. When two gaps do not fit, there is
-    no gap and labels are read as of the end. Raises ValueError when no row has a label.
+    When waiting twice would cost more than half of the labelled time, there is no gap, and labels are read as of the
+    end. Raises ValueError when no row has a label.
     """
-    times = events.filter(labelled.is_not_null())["as_of"]
-    if times.is_empty():
+    times = np.sort(events.filter(labelled.is_not_null())["as_of"].to_numpy())
+    if not len(times):
         raise ValueError("no event has a label yet: load outcomes (reversal, ban, disposition, clean) or wait longer")
-    start, last = int(times.min()), int(times.max())  # type: ignore[arg-type]  # polars types min() as any Python value
-    if not _fits(last - start, gap):
+    if gap and WAITS_MAX_SHARE * (times[-1] - times[0]) < 2 * gap:
         return replace(boundaries(events, labelled, end, 0), patient=False)
-    usable = last - start - 2 * gap
-    calibrate_from = start + round(TRAIN_SHARE * usable) + gap
-    return Boundaries(calibrate_from, calibrate_from + round(CALIBRATE_SHARE * usable) + gap, end, gap)
+    calibrate_from = _instant_at(times, TRAIN_SHARE) + gap
+    later = times[times >= calibrate_from]
+    test_from = (_instant_at(later, CALIBRATE_SHARE) if len(later) else calibrate_from) + gap
+    return Boundaries(calibrate_from, test_from, end, gap)
 
 
-def _fits(span: int, gap: int) -> bool:
-    """Waiting twice may cost at most half of the labelled time; more would starve the model to flatter the split."""
-    return gap == 0 or 4 * gap <= span
+def _instant_at(times: NDArray[np.int64], share: float) -> int:
+    """The time of the row that has `share` of the rows before it."""
+    return int(times[min(int(share * len(times)), len(times) - 1)])
 
 
 def split(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bounds: Boundaries) -> dict[Slice, Rows]:

@@ -1,0 +1,179 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import expit
+
+from training.artefact import load, save
+from training.boosters import Parameters, Table, fit_booster, fit_boosters, groups_of, matrix
+from training.calibration import log_losses
+from training.evaluate import Bootstrap
+from training.heads import fit_head, fit_heads
+from training.splits import Boundaries
+from training.train import Spec, Trained, train
+
+DAY = 86_400_000_000
+SMALL = Parameters(rounds_max=60, patience_rounds=10, learning_rate=0.1, leaves=7, threads=1)
+Log = tuple[pl.DataFrame, pl.DataFrame]
+
+
+def spec(features: tuple[str, ...]) -> Spec:
+    return Spec(
+        features, ("event__country",), "1", 45 * DAY, parameters=SMALL, rule="user__signal", bootstrap=Bootstrap(40)
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(log: Log, features: tuple[str, ...]) -> Trained:
+    return train(*log, spec(features))
+
+
+def test_a_signal_is_found_and_the_probability_means_what_it_says(trained: Trained) -> None:
+    assert (trained.metrics["auc"].low or 0) > 0.7
+    slope = trained.metrics["calibration_slope"]
+    assert 0.7 < (slope.value or 0) < 1.4
+    assert set(trained.model.boosters) == {"behaviour", "graph"}
+    assert set(trained.model.heads) == {"event", "withdrawal"}
+
+
+def test_the_same_seed_gives_the_same_model_to_the_letter(
+    trained: Trained, log: Log, features: tuple[str, ...]
+) -> None:
+    again = train(*log, spec(features))
+    for part, booster in trained.model.boosters.items():
+        assert booster.model_to_string() == again.model.boosters[part].model_to_string()
+    assert trained.metrics == again.metrics
+
+
+def test_a_saved_model_scores_the_same_to_the_last_bit(trained: Trained, log: Log, tmp_path: Path) -> None:
+    loaded = load(save(trained.model, tmp_path / "model"))
+    assert np.array_equal(loaded.score(log[0]), trained.model.score(log[0]))
+    assert loaded.context == trained.model.context
+
+
+def test_the_artefact_says_all_that_serving_needs(trained: Trained, log: Log, tmp_path: Path) -> None:
+    folder = save(trained.model, tmp_path / "model")
+    signature = json.loads((folder / "signature.json").read_text())
+    heads = json.loads((folder / "heads.json").read_text())
+    assert {"target", "features_version", "trained_at", "training_rows", "base_rate"} <= set(signature)
+    margins = trained.model.margins(log[0])
+    by_hand = heads["event"]["intercept"] + sum(heads["event"]["weights"][part] * z for part, z in margins.items())
+    events = (log[0]["kind"] != "withdrawal_requested").to_numpy()
+    assert np.allclose(trained.model.score(log[0])[events], expit(by_hand)[events], rtol=1e-12)
+
+
+def test_without_a_graph_signal_the_part_is_left_out_and_said(log: Log, tmp_path: Path) -> None:
+    frame = log[0].with_columns(graph__density=pl.lit(1.0))
+    result = train(frame, log[1], spec(("user__signal", "event__country", "graph__density")))
+    folder = save(result.model, tmp_path / "model")
+    assert not (folder / "graph.txt").exists()
+    signature = json.loads((folder / "signature.json").read_text())
+    assert "constant" in signature["left_out"]["graph"]
+    assert signature["graph"] == []
+    assert "graph part was left out" in result.card
+    assert np.array_equal(load(folder).score(frame), result.model.score(frame))
+
+
+def test_constant_and_wholly_missing_features_do_no_harm(log: Log, features: tuple[str, ...]) -> None:
+    frame = log[0].with_columns(user__empty=pl.lit(None, pl.Float64), user__same=pl.lit(3.0))
+    result = train(frame, log[1], spec((*features, "user__empty", "user__same")))
+    assert np.isfinite(result.model.score(frame)).all()
+
+
+def test_nothing_that_varies_is_an_error_that_says_so() -> None:
+    tables = {"behaviour": Table(np.ones((50, 2)), np.arange(50) % 2.0, ("a", "b"), ())}
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        fit_boosters(tables, SMALL)
+
+
+def test_a_category_never_seen_scores_like_a_missing_one(trained: Trained, log: Log) -> None:
+    unseen, missing = (log[0].with_columns(event__country=pl.lit(value, pl.Float64)) for value in (99.0, None))
+    assert np.array_equal(trained.model.score(unseen), trained.model.score(missing))
+
+
+def test_few_withdrawals_share_the_head_of_events(log: Log, features: tuple[str, ...], tmp_path: Path) -> None:
+    frame = log[0].with_columns(kind=pl.lit("task_completed"))
+    result = train(frame, log[1], spec(features))
+    heads = json.loads((save(result.model, tmp_path / "model") / "heads.json").read_text())
+    assert heads["withdrawal"] == {"shared_with": "event"}
+    assert load(tmp_path / "model").score(log[0]) is not None
+
+
+def test_weights_are_never_negative_and_perfect_margins_stay_finite() -> None:
+    labels = np.arange(200) % 2.0
+    head = fit_head({"behaviour": labels * 8 - 4, "graph": 4 - labels * 8}, labels)
+    assert head.weights["graph"] == pytest.approx(0.0, abs=1e-6)
+    assert np.isfinite(list(head.weights.values())).all()
+
+
+def test_calibration_improves_an_overconfident_margin() -> None:
+    draws = np.random.default_rng(0)
+    odds = draws.normal(-2, 1, 4000)
+    labels = (draws.random(4000) < expit(odds)).astype(float)
+    overconfident = odds * 3 + 1
+    head = fit_head({"behaviour": overconfident[:2000]}, labels[:2000])
+    after = head.probabilities({"behaviour": overconfident[2000:]})
+    before = log_losses(labels[2000:], expit(overconfident[2000:])).mean()
+    assert log_losses(labels[2000:], after).mean() < before - 0.05
+    assert head.weights["behaviour"] == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_each_kind_of_row_has_its_own_head(log: Log) -> None:
+    frame = log[0].head(800)
+    withdraws = (frame["kind"] == "withdrawal_requested").to_numpy()
+    labels = (np.random.default_rng(0).random(800) < np.where(withdraws, 0.5, 0.2)).astype(float)
+    heads = fit_heads({"behaviour": np.zeros(800)}, labels, frame)
+    assert heads["withdrawal"].intercept > heads["event"].intercept
+
+
+def test_features_go_to_the_part_that_their_name_says() -> None:
+    assert groups_of(["user__age", "graph__size"]) == {"behaviour": ("user__age",), "graph": ("graph__size",)}
+
+
+def test_an_absent_feature_is_named(log: Log) -> None:
+    with pytest.raises(ValueError, match="user__gone"):
+        matrix(log[0], ["user__signal", "user__gone"])
+
+
+def test_progress_is_reported_and_few_positives_still_train() -> None:
+    values = np.random.default_rng(0).normal(size=(300, 2))
+    labels = (np.arange(300) < 5).astype(float)
+    steps: list[int] = []
+    fit_booster(Table(values, labels, ("a", "b"), ()), SMALL, steps.append)
+    assert sum(steps) == SMALL.rounds_max
+
+
+def test_a_champion_is_compared_on_the_same_rows(trained: Trained, log: Log, features: tuple[str, ...]) -> None:
+    again = train(*log, spec(features), champion=trained.model)
+    assert again.difference is not None
+    assert again.difference["auc"].value == 0.0
+
+
+def test_a_champion_that_reads_lost_features_is_not_compared_and_the_reason_is_kept(trained: Trained, log: Log) -> None:
+    again = train(log[0].drop("user__noise"), log[1], spec(("user__signal", "graph__density")), trained.model)
+    assert again.difference is not None
+    assert "user__noise" in (again.difference["ap_rare"].reason or "")
+
+
+def test_what_comes_out_is_plain_and_complete(trained: Trained) -> None:
+    json.dumps(trained.tables)
+    assert "label" in trained.scored.columns
+    assert trained.scored.height == trained.params["test_rows"]
+    assert "## By time" in trained.card
+
+
+def test_a_frame_out_of_order_is_refused(log: Log, features: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="order of sequence"):
+        train(log[0].reverse(), log[1], spec(features))
+
+
+def test_outcomes_after_the_end_of_training_are_not_read(log: Log, features: tuple[str, ...]) -> None:
+    short = Spec(features, (), "1", 30 * DAY, parameters=SMALL, bootstrap=Bootstrap(0))
+    result = train(*log, short)
+    assert result.scored["as_of"].max() <= 30 * DAY  # type: ignore[operator]
+    dated = Spec(
+        features, (), "1", 45 * DAY, bounds=Boundaries(20 * DAY, 30 * DAY, 45 * DAY, 3 * DAY), parameters=SMALL
+    )
+    assert train(*log, dated).params["bounds.test_from"] == 30 * DAY
