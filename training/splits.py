@@ -18,8 +18,8 @@ Slice = Literal["train", "calibrate", "test"]
 Labels = NDArray[np.float64]
 
 TRAIN_SHARE: Final = 0.6
-# Of what follows the training slice; the test has the rest.
-CALIBRATE_SHARE: Final = 0.5
+# Of what follows the training slice; the test has the rest, less the second gap.
+CALIBRATE_SHARE: Final = 0.4
 # Longer waits would starve the model to flatter the split.
 WAITS_MAX_SHARE: Final = 0.5
 _SLICES: Final[tuple[Slice, ...]] = ("train", "calibrate", "test")
@@ -76,7 +76,7 @@ class Rows:
 
 
 def boundaries(events: pl.DataFrame, labelled: pl.Series, end: int, gap: int) -> Boundaries:
-    """Boundaries with 60% of the labelled rows before the first gap, and halves of what follows it around the second.
+    """Boundaries with 60% of the labelled rows before the first gap, and 40% of what follows it before the second.
 
     When waiting twice would cost more than half of the labelled time, there is no gap, and labels are read as of the
     end. Raises ValueError when no row has a label.

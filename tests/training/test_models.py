@@ -21,7 +21,14 @@ Log = tuple[pl.DataFrame, pl.DataFrame]
 
 def spec(features: tuple[str, ...]) -> Spec:
     return Spec(
-        features, ("event__country",), "1", 45 * DAY, parameters=SMALL, rule="user__signal", bootstrap=Bootstrap(40)
+        features,
+        ("event__country",),
+        "1",
+        45 * DAY,
+        bounds=Boundaries(20 * DAY, 32 * DAY, 45 * DAY, 3 * DAY),
+        parameters=SMALL,
+        rule="user__signal",
+        bootstrap=Bootstrap(40),
     )
 
 
@@ -173,7 +180,3 @@ def test_outcomes_after_the_end_of_training_are_not_read(log: Log, features: tup
     short = Spec(features, (), "1", 30 * DAY, parameters=SMALL, bootstrap=Bootstrap(0))
     result = train(*log, short)
     assert result.scored["as_of"].max() <= 30 * DAY  # type: ignore[operator]
-    dated = Spec(
-        features, (), "1", 45 * DAY, bounds=Boundaries(20 * DAY, 30 * DAY, 45 * DAY, 3 * DAY), parameters=SMALL
-    )
-    assert train(*log, dated).params["bounds.test_from"] == 30 * DAY
