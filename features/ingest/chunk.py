@@ -12,7 +12,8 @@ from features.ingest.mapping import Mapping
 from features.ingest.refusals import Refusal
 from features.log import PAYLOAD, Row, row_of
 
-Chunk = tuple[pa.Table, list[Refusal]]
+Chunk = tuple[pa.Table, list[Refusal], int]
+"""Rows of the log, the rows that were refused, and the number of rows read."""
 
 
 _ALWAYS: Final = ("event_id", "kind", "schema_version")
@@ -52,7 +53,7 @@ def emit_chunk(emitter: Emitter, cells: pa.Table) -> Chunk:
     rows = list(_rows(emitter, cells, refusals))
     schema = staged_schema(emitter.mapping)
     columns = [pa.array([row[field.name] for row in rows], field.type) for field in schema]
-    return pa.table(columns, schema=schema), refusals
+    return pa.table(columns, schema=schema), refusals, cells.num_rows
 
 
 def _rows(emitter: Emitter, cells: pa.Table, refusals: list[Refusal]) -> Iterator[Row]:

@@ -9,10 +9,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from features.events import Event, Outcome, OutcomeKind
-from features.ingest.conversions import Convert, conversion, time_reader
+from features.ingest.conversions import Convert, time_reader
 from features.ingest.errors import Refused
-from features.ingest.fields import usual_conversion
-from features.ingest.mapping import ROW, EventMapping, Mapping, OutcomeMapping, Time, Value, names_in
+from features.ingest.mapping import ROW, EventMapping, Mapping, OutcomeMapping, Time, Value, converter, pieces_of
 
 Cells = Sequence[str | None]
 Body = dict[str, Any]
@@ -77,13 +76,12 @@ class Emitter:
 
     def _step(self, event: EventMapping) -> "EventStep":
         prefix = event.key if len(self.mapping.events) > 1 else ""
-        template = self.mapping.id_template(event)
+        pieces = pieces_of(self.mapping.id_template(event))
         return EventStep(
             key=event.key,
             prefix=f"{prefix}." if prefix else "",
             base={"kind": event.kind},
-            template=template,
-            id_places={name: self._places[name] for name in names_in(template) if name != ROW},
+            id_pieces=[(text, name, self._places.get(name or "")) for text, name in pieces],
             time=self._time(event.occurred_at, "occurred_at"),
             cells=[self._cell(field, value) for field, value in event.fields.items()],
             happens=self._condition(event),
@@ -97,8 +95,7 @@ class Emitter:
         return lambda cells: when.holds(cells[place])
 
     def _cell(self, field: str, value: Value) -> Cell:
-        name = value.as_ or usual_conversion(field)
-        convert = conversion(name, space=self.mapping.name, true=value.true, false=value.false)
+        convert = converter(field, value, space=self.mapping.name)
         constant = None if value.value is None else convert(value.value)
         return Cell(field, None if value.column is None else self._places[value.column], constant, convert)
 
@@ -115,8 +112,7 @@ class EventStep:
     key: str
     prefix: str
     base: Body
-    template: str
-    id_places: dict[str, int]
+    id_pieces: list[tuple[str, str | None, int | None]]
     time: Cell
     cells: list[Cell]
     happens: Callable[[Cells], bool]
@@ -140,13 +136,13 @@ class EventStep:
         return body
 
     def _id(self, position: int, cells: Cells) -> str:
-        values: dict[str, str | int] = {ROW: position}
-        for name, place in self.id_places.items():
-            text = cells[place]
-            if text is None:
+        parts: list[str] = []
+        for text, name, place in self.id_pieces:
+            value = str(position) if name == ROW else "" if place is None else cells[place]
+            if value is None:
                 raise Refused("id", None, f"{name} must not be empty, because the event's id is made of it")
-            values[name] = text
-        return self.template.format_map(values)
+            parts += [text, value]
+        return "".join(parts)
 
 
 def _put(body: Body, field: str, value: object) -> None:
@@ -179,7 +175,7 @@ class OutcomeStep:
     def outcomes(self, event: Event, cells: Cells) -> list[Outcome]:
         """One outcome, or none where nothing is known. Raises Refused."""
         text = cells[self.column]
-        if text is None:
+        if text is None or text in self.mapping.unknown:
             return []
         body: Body = {"event_id": f"{event.event_id}-outcome", "subject_event_id": event.event_id}
         body |= {name: getattr(event, name) for name in _COPIED}
@@ -194,8 +190,8 @@ class OutcomeStep:
             return self.mapping.meaning.model_dump()
         if text in self.mapping.clean:
             return {"kind": OutcomeKind.CLEAN}
-        known = ", ".join((*self.mapping.bad, *self.mapping.clean))
-        raise Refused("outcome.column", text, f"must be one of {known}, or empty while the outcome is not known")
+        known = ", ".join((*self.mapping.bad, *self.mapping.clean, *self.mapping.unknown))
+        raise Refused("outcome.column", text, f"must be one of {known}, or empty; list others as `unknown`")
 
     def _known_at(self, event: Event, cells: Cells) -> datetime:
         written: datetime | None = self.at.read(cells) if self.at else None

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from features.events import OutcomeKind, instant_of
 from features.ingest.arrival import Arrivals
-from features.ingest.chunk import emit_chunk, staged_schema
-from features.ingest.emit import Emitter
+from features.ingest.chunk import staged_schema
 from features.ingest.errors import IngestError
 from features.ingest.mapping import Mapping
+from features.ingest.parallel import emitted
 from features.ingest.refusals import Refusals
 from features.ingest.source import Source, open_scratch
 from features.log import Log
@@ -53,8 +53,9 @@ def ingest(
     refusals = Refusals()
     with TemporaryDirectory(prefix=".ingest-", dir=out.parent) as scratch, open_scratch(Path(scratch)) as connection:
         staged = Path(scratch) / "staged.parquet"
-        rows = Source(mapping, files, connection).load(refusals.add)
-        _stage(Source(mapping, files, connection), staged, refusals, advance)
+        source = Source(mapping, files, connection)
+        rows = source.load(refusals.add)
+        _stage(source, rows, staged, refusals, advance)
         arrivals = Arrivals(staged, connection)
         arrivals.refuse_repeated(refusals)
         rejected_file = refusals.write(out.parent / REJECTED_FILE)
@@ -70,15 +71,13 @@ def _check_free(out: Path) -> None:
         raise IngestError(f"{out} already holds a log or other files; choose another folder or remove it first")
 
 
-def _stage(source: Source, staged: Path, refusals: Refusals, advance: Callable[[int], object]) -> None:
-    emitter = Emitter(source.mapping)
+def _stage(source: Source, rows: int, staged: Path, refusals: Refusals, advance: Callable[[int], object]) -> None:
     with pq.ParquetWriter(staged, staged_schema(source.mapping), compression="lz4") as writer:
-        for cells in source.chunks():
-            table, refused = emit_chunk(emitter, cells)
+        for table, refused, read in emitted(source.mapping, source.chunks(), rows):
             for refusal in refused:
                 refusals.add(refusal)
             writer.write_table(table)
-            advance(cells.num_rows)
+            advance(read)
 
 
 def _nothing_left(rows: int, refusals: Refusals, rejected_file: Path | None) -> str:

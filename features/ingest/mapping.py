@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from features.events import Disposition, Kind, OutcomeKind, Reason, ReversalKind, Word
-from features.ingest.conversions import ConversionName
+from features.ingest.conversions import ConversionName, Convert, conversion
 from features.ingest.errors import nearest
-from features.ingest.fields import checked_field
+from features.ingest.fields import checked_field, usual_conversion
 
 EVENTS_MAX = 16
 JOINS_MAX = 8
@@ -49,10 +49,23 @@ def _duration(value: object) -> object:
     return timedelta(**{unit: int(match[1])})
 
 
+def pieces_of(template: str) -> list[tuple[str, str | None]]:
+    """Text, and the name in braces that follows it, if any: `a-{row}` -> `[("a-", "row")]`."""
+    return [(text, name) for text, name, _, _ in Formatter().parse(template)]
+
+
+def _template(value: str) -> str:
+    try:
+        pieces_of(value)
+    except ValueError as error:
+        raise ValueError(f"must be text with column names in braces, e.g. order-{{order_id}} ({error})") from None
+    return value
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError):
         raise ValueError("must be a time zone such as UTC or Asia/Shanghai") from None
     return value
 
@@ -109,6 +122,12 @@ class _Time(Part):
     format: str | None = None
 
 
+def converter(field: str, value: _Value, *, space: str) -> Convert:
+    """How the text of `value` is read for `field`; `space` is the mapping's name."""
+    name = value.as_ or usual_conversion(field)
+    return conversion(name, space=space, true=value.true, false=value.false)
+
+
 class When(Part):
     """An event happens only in rows whose column says so; an absent cell never does."""
 
@@ -132,7 +151,7 @@ class EventMapping(Part):
     name: str = ""
     kind: Kind
     occurred_at: Time
-    id: str = ""
+    id: Annotated[str, AfterValidator(_template)] = ""
     when: Annotated[When | None, BeforeValidator(_column_or_more)] = None
     fields: dict[Annotated[str, AfterValidator(checked_field)], Value]
 
@@ -141,6 +160,16 @@ class EventMapping(Part):
         money = [name for name in self.fields if name.endswith("_micros")]
         if money and "currency" not in self.fields:
             raise ValueError(f"{money[0]} needs a currency, e.g. `currency: {{value: USD}}`")
+        return self
+
+    @model_validator(mode="after")
+    def _readable_constants(self) -> Self:
+        for field, value in self.fields.items():
+            try:
+                if value.value is not None:
+                    converter(field, value, space="")(value.value)
+            except ValueError as error:
+                raise ValueError(f"{field}: the value {value.value} {error}") from None
         return self
 
     @property
@@ -173,6 +202,7 @@ class OutcomeMapping(Part):
     column: str
     bad: Values
     clean: Values = ()
+    unknown: Values = ()
     meaning: Meaning
     delay: Duration | None = None
     at: Annotated[_Time | None, BeforeValidator(_column_or_more)] = None
@@ -181,8 +211,9 @@ class OutcomeMapping(Part):
     def _known_some_time(self) -> Self:
         if self.delay is None and self.at is None:
             raise ValueError("say when the outcome was known: `delay: 7d` after the event, or `at: COLUMN`")
-        if both := set(self.bad) & set(self.clean):
-            raise ValueError(f"{min(both)} is both bad and clean")
+        every = (*self.bad, *self.clean, *self.unknown)
+        if twice := [text for text in every if every.count(text) > 1]:
+            raise ValueError(f"{twice[0]} is listed twice among bad, clean and unknown")
         return self
 
 
@@ -199,6 +230,8 @@ class Mapping(Part):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         names = [event.key for event in self.events]
+        if len({join.name for join in self.join}) < len(self.join):
+            raise ValueError("two joins share a name; give each its own")
         if len(set(names)) < len(names):
             raise ValueError("two events share a name; give each its own `name`")
         if self.outcome and self.outcome.of not in names:
@@ -214,12 +247,7 @@ class Mapping(Part):
         for event in self.events:
             used += [event.occurred_at.column, event.when.column if event.when else None]
             used += [value.column for value in event.fields.values()]
-            used += [name for name in names_in(self.id_template(event)) if name != ROW]
+            used += [name for _, name in pieces_of(self.id_template(event)) if name != ROW]
         if self.outcome:
             used += [self.outcome.column, self.outcome.at.column if self.outcome.at else None]
         return list(dict.fromkeys(name for name in used if name is not None))
-
-
-def names_in(template: str) -> list[str]:
-    """The names in braces: `a-{row}` -> `["row"]`."""
-    return [name for _, name, _, _ in Formatter().parse(template) if name is not None]

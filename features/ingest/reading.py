@@ -17,7 +17,7 @@ from features.ingest.errors import IngestError
 from features.ingest.mapping import Read
 from features.ingest.refusals import Refusal
 
-CHUNK_ROWS: Final = 20_000
+CHUNK_ROWS: Final = 10_000
 NUMBER: Final = "#row"
 """The column that holds a row's number within its file, from 1."""
 
@@ -34,7 +34,7 @@ def columns_of(file: Path, read: Read) -> list[str]:
 
 
 def tables_of(file: Path, read: Read, columns: Sequence[str], refuse: OnRefusal) -> Iterator[pa.Table]:
-    """The named columns as text plus the row number, at most 20,000 rows at a time."""
+    """The named columns as text plus the row number, at most 10,000 rows at a time."""
     with _explained(file):
         yield from (_parquet if file.suffix == ".parquet" else _csv)(file, read, columns, refuse)
 
@@ -47,7 +47,7 @@ def _parquet(file: Path, read: Read, columns: Sequence[str], refuse: OnRefusal) 
         for batch in pq.ParquetFile(file).iter_batches(CHUNK_ROWS, columns=list(columns)):
             # DuckDB writes any type as the text that one expects, e.g. 2018-04-01 00:00:31 for a timestamp.
             connection.register("batch", pa.table(batch))
-            text = connection.execute("SELECT COLUMNS(*)::VARCHAR FROM batch").to_arrow_table()
+            text = connection.sql("SELECT COLUMNS(*)::VARCHAR FROM batch").to_arrow_table()
             yield _numbered(text.select(columns), range(first, first + batch.num_rows))
             first += batch.num_rows
 
@@ -76,7 +76,10 @@ def _header(file: Path, reader: Any) -> list[str]:
     header = next(reader, None)
     if not header:
         raise IngestError(f"{file} is empty; its first line must name the columns")
-    return [name.strip() for name in header]
+    names = [name.strip() for name in header]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise IngestError(f"{file} has two columns called {twice[0]}; rename one of them")
+    return names
 
 
 def _delimiter(file: Path, read: Read) -> str:

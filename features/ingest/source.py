@@ -129,7 +129,7 @@ class Source:
         return f"CASE WHEN {text} IN ({nulls}) THEN NULL ELSE {text} END" if nulls else text
 
     def chunks(self) -> Iterator[pa.Table]:
-        """FILE, NUMBER, POSITION and then `mapping.columns()`, by position, at most 20,000 rows at a time."""
+        """FILE, NUMBER, POSITION and then `mapping.columns()`, by position, at most 10,000 rows at a time."""
         names = [f"main.{quoted(name)} AS {quoted(name)}" for name in (FILE, NUMBER, POSITION)]
         names += [f"{self._place(name)} AS {quoted(name)}" for name in self.mapping.columns()]
         joins = " ".join(_left_join(join) for join in self.mapping.join)
