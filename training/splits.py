@@ -97,6 +97,23 @@ def _instant_at(times: NDArray[np.int64], share: float) -> int:
     return int(times[min(int(share * len(times)), len(times) - 1)])
 
 
+def out_of_time(
+    frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, end: int
+) -> tuple[Boundaries, dict[Slice, Rows]]:
+    """Boundaries measured from the log, and their slices: patient ones, unless waiting would leave a slice without
+    both classes. Raises ValueError when even labels as of the end leave one so.
+    """
+    labels = labelling.read(frame, outcomes, end)
+    bounds = boundaries(frame, labels, end, max(labelling.settling.values(), default=0))
+    try:
+        return bounds, split(frame, outcomes, labelling, bounds)
+    except ValueError:
+        if not bounds.patient:
+            raise
+    hasty = replace(boundaries(frame, labels, end, 0), patient=False)
+    return hasty, split(frame, outcomes, labelling, hasty)
+
+
 def split(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bounds: Boundaries) -> dict[Slice, Rows]:
     """The slices `train`, `calibrate` and `test`. Raises ValueError for one that is empty or has a single class."""
     slices: dict[Slice, Rows] = {}

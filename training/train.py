@@ -16,7 +16,7 @@ from training.evaluate import Bootstrap, Scored, against_rule, by_time, differen
 from training.heads import fit_heads
 from training.labels import Target, default_maturity, settling_times
 from training.models import Model
-from training.splits import Boundaries, Labelling, Rows, Slice, boundaries, split
+from training.splits import Boundaries, Labelling, Rows, Slice, out_of_time, split
 
 Floats = NDArray[np.float64]
 # Blocks and kinds are read side by side, not decided upon: half of the resamples will do.
@@ -74,8 +74,7 @@ def train(
     `frame` has one scored event a row in the order of sequence. Raises ValueError, with the slice and the counts, when
     a slice is empty or has one class, when the frame is out of order, or when no feature varies.
     """
-    labelling, bounds = _plan(frame, outcomes, spec)
-    slices = split(frame, outcomes, labelling, bounds)
+    labelling, bounds, slices = _slices(frame, outcomes, spec)
     model = _fit(slices, spec, advance)
     scored = _scored(model, slices["test"])
     metrics = _measure(scored, slices["test"], spec)
@@ -86,16 +85,15 @@ def train(
     return Trained(model, metrics, gains, params, tables, _rows(slices["test"], scored), card)
 
 
-def _plan(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries]:
+def _slices(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries, dict[Slice, Rows]]:
     if not frame["sequence"].is_sorted():
         raise ValueError("the frame must be in the order of sequence")
     known = outcomes.filter(pl.col("recorded_at") <= spec.trained_at)
     settling = settling_times(frame, known) if spec.settling is None else spec.settling
     labelling = Labelling(spec.target, spec.maturity, settling)
     if spec.bounds is not None:
-        return labelling, spec.bounds
-    labels = labelling.read(frame, outcomes, spec.trained_at)
-    return labelling, boundaries(frame, labels, spec.trained_at, max(settling.values(), default=0))
+        return labelling, spec.bounds, split(frame, outcomes, labelling, spec.bounds)
+    return labelling, *out_of_time(frame, outcomes, labelling, spec.trained_at)
 
 
 def _fit(slices: Mapping[Slice, Rows], spec: Spec, advance: Advance) -> Model:

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from training.labels import settling_times
-from training.splits import Boundaries, Labelling, boundaries, split
+from training.splits import Boundaries, Labelling, boundaries, out_of_time, split
 
 DAY = 86_400_000_000
 AT_ONCE = dict.fromkeys(("reversal", "ban", "disposition", "clean"), 0)
@@ -52,6 +52,19 @@ def test_a_log_too_short_to_wait_reads_its_labels_at_the_end_and_says_so(log: Lo
     frame, outcomes = log
     labels = labelling(log).read(frame, outcomes, 45 * DAY)
     assert not boundaries(frame, labels, 45 * DAY, 15 * DAY).patient
+
+
+def test_where_waiting_would_empty_a_slice_labels_are_read_at_the_end_and_it_says_so(log: Log) -> None:
+    frame, outcomes = log
+    slow = Labelling("fraud", AT_ONCE, dict.fromkeys(frame["kind"].unique(), 8 * DAY))
+    labels = slow.read(frame, outcomes, 45 * DAY)
+    waits = boundaries(frame, labels, 45 * DAY, 8 * DAY)
+    assert waits.patient
+    with pytest.raises(ValueError, match="needs both classes"):
+        split(frame, outcomes, slow, waits)
+    found, slices = out_of_time(frame, outcomes, slow, 45 * DAY)
+    assert (found.patient, found.gap) == (False, 0)
+    assert all(0 < rows.positives < len(rows.labels) for rows in slices.values())
 
 
 def test_a_slice_of_one_class_or_none_names_itself_its_counts_and_the_remedy(log: Log) -> None:
