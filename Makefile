@@ -50,7 +50,7 @@ bench: setup ## every benchmark: a table, and one JSON object as its last line; 
 		$(BIN)/assay bench $$name $(if $(DATA),--data "$(DATA)") || exit 1; done
 
 notebooks: setup ## open the notebooks in a browser, on this machine only
-	$(BIN)/marimo --yes edit notebooks --host 127.0.0.1 --skip-update-check
+	$(BIN)/marimo edit notebooks --host 127.0.0.1 --skip-update-check
 
 tracking: setup ## MLflow's pages on 127.0.0.1:5000: runs, versions, the alias that serves
 	$(BIN)/mlflow --env-file mlflow/server.env server --host 127.0.0.1 --port 5000
