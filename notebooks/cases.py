@@ -127,7 +127,7 @@ def _(everything, listed):
         }
         for row in listed
     ]
-    _widths = {"When": 165, "Status": 105, "Decision": 125, "Score": 65, "Reward": 85, "What": 100, "Person": 85}
+    _widths = {"When": 160, "Status": 95, "Decision": 145, "Score": 62, "Reward": 75, "What": 135, "Person": 75}
     table = mo.ui.table(
         table_rows,
         selection="single",

@@ -84,7 +84,8 @@ def _draw_nodes(
     for node in nodes:
         is_hub = near.nodes[node]["hub"]
         axes.scatter(
-            *places[node],
+            places[node][0],
+            places[node][1],
             s=430 if node == chosen else 40 if is_hub else 170,
             marker=shape,
             color=FAINT if is_hub else colour,
