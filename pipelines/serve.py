@@ -2,9 +2,12 @@
 
 import os
 import socket
+import warnings
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import uvicorn
 
 from features.home import Home
 from pipelines.console import UserError
@@ -21,13 +24,8 @@ def serve(home: Home, host: str, port: int) -> None:
     _emptied(metrics)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
 
-    # Imported late: the library reads the folder of its metrics from the environment when it is loaded.
-    import uvicorn  # noqa: PLC0415
-
-    from serving.service import Assay  # noqa: PLC0415
-
     uvicorn.run(
-        Assay.to_asgi(is_main=True),  # type: ignore[attr-defined]  # the decorator made a Service of the class
+        _service(),
         host=host,
         port=port,
         access_log=False,
@@ -36,6 +34,15 @@ def serve(home: Home, host: str, port: int) -> None:
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+
+
+def _service() -> Any:
+    # Imported late: the library of metrics reads its folder from the environment when it is loaded. What libraries
+    # warn each other about meanwhile is kept from the user.
+    with warnings.catch_warnings(record=True):
+        from serving.service import Assay  # noqa: PLC0415
+
+        return Assay.to_asgi(is_main=True)  # type: ignore[attr-defined]  # the decorator made a Service of the class
 
 
 def _assert_may_listen(host: str, port: int) -> None:

@@ -14,7 +14,7 @@ from serving.payouts.runner import advance_payouts
 from serving.problems import Problem
 
 PERIOD_SECONDS: Final = 1.0
-KEYS_PER_ROUND: Final = 500
+KEYS_PER_ROUND: Final = 100
 PAYOUTS_PER_ROUND: Final = 100
 
 log = structlog.get_logger()

@@ -36,7 +36,7 @@ def home(trained_home: Home, tmp_path: Path) -> Home:
 
 @pytest.fixture
 def served() -> Callable[[Home], AbstractContextManager[httpx.Client]]:
-    """Starts a service of its own on a home, `with served(home) as client`."""
+    """Starts a service of its own on a home, for the length of a `with` block."""
 
     @contextmanager
     def serve(home: Home) -> Iterator[httpx.Client]:
