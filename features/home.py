@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ class Home:
     def manifest_file(self) -> Path:
         return self.root / "source.json"
 
-    @cached_property
+    @property
     def manifest(self) -> dict[str, Any]:
         """Where the log came from and on which clock it runs; empty before anything was loaded."""
         return json.loads(self.manifest_file.read_text()) if self.manifest_file.exists() else {}
