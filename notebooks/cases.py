@@ -437,7 +437,7 @@ def _(address, disposition, home, log, now, reviewer):
 
 
 @app.cell
-def _(address, body, disposition, knows, now, service):
+def _(address, disposition, knows, now, service):
     confirmation = mo.ui.text(placeholder=disposition.value, label=f"Type “{disposition.value}” to confirm")
     send = mo.ui.run_button(label="Send the answer", kind="warn")
     if service is None:
@@ -447,10 +447,7 @@ def _(address, body, disposition, knows, now, service):
     else:
         _state = f"The service answers; the decision stands at revision {knows['revision']}, {knows['decision']}."
     _button = [mo.hstack([confirmation, send], justify="start", align="end", gap=1)] if knows else []
-    _command = mo.md(f"```bash\n{answering.curl(address.value.strip().rstrip('/'), body)}\n```") if body else mo.md("")
-    mo.vstack(
-        [mo.md(_state), *_button, mo.md("The same as a command for a terminal:"), _command]
-    ) if now is not None else None
+    mo.vstack([mo.md(_state), *_button]) if now is not None else None
     return confirmation, send
 
 
@@ -475,6 +472,13 @@ def _(body, confirmation, disposition, now, reviewer, send, service):
         return f"Recorded. The decision now stands at {stands}.{taken} Press *Look again* to refresh the page."
 
     _send() if send.value else None
+    return
+
+
+@app.cell
+def _(address, body):
+    _command = f"```bash\n{answering.curl(address.value.strip().rstrip('/'), body)}\n```" if body else ""
+    mo.md(f"The same as a command for a terminal:\n\n{_command}") if body else None
     return
 
 
