@@ -49,8 +49,8 @@ bench: setup ## every benchmark: a table, and one JSON object as its last line; 
 	@for name in $$($(BIN)/python -c 'from pipelines.bench import BENCHES; print(*BENCHES)'); do \
 		$(BIN)/assay bench $$name $(if $(DATA),--data "$(DATA)") || exit 1; done
 
-notebooks: setup ## open the notebooks in a browser, on this machine only
-	$(BIN)/marimo edit notebooks --host 127.0.0.1 --skip-update-check
+notebooks: setup ## open the reviewers' notebook in a browser, on this machine only
+	$(BIN)/marimo run notebooks/cases.py --host 127.0.0.1
 
 tracking: setup ## MLflow's pages on 127.0.0.1:5000: runs, versions, the alias that serves
 	$(BIN)/mlflow --env-file mlflow/server.env server --host 127.0.0.1 --port 5000

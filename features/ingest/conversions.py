@@ -138,8 +138,9 @@ def _epoch_time(text: str, *, scale: int) -> datetime:
 
 def _written_time(text: str, *, form: str, zone: ZoneInfo) -> datetime:
     try:
-        # The offset, if any, is part of the text; a naive time is placed in its zone below.
-        read = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007
+        read = (
+            datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007  # a naive time is placed in its zone below
+        )
         return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"must be a time written as {form}") from None

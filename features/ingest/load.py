@@ -52,8 +52,7 @@ def load_mapping(name_or_path: str | Path) -> Mapping:
 def parse_mapping(text: str, origin: str) -> Mapping:
     """The mapping written in `text`; `origin` names it in errors. Raises MappingError."""
     try:
-        # A subclass of BaseLoader, which makes nothing but text, lists and dicts.
-        body = yaml.load(text, Loader=_TextLoader)  # noqa: S506
+        body = yaml.load(text, Loader=_TextLoader)  # noqa: S506  # a BaseLoader: it makes text, lists and dicts only
     except yaml.YAMLError as error:
         raise MappingError(f"{origin} is not YAML: {error}") from None
     if not isinstance(body, dict):

@@ -161,9 +161,12 @@ def test_the_records_cannot_be_written_through_the_notebook_s_connection(home: H
 
 def test_a_value_stands_among_the_known_others() -> None:
     others = np.array([1.0, 2.0, 2.0, 9.0, math.nan])
-    assert evidence.standing(9.0, others) == evidence.Standing(0.75, 0.25, 4)
-    assert evidence.standing(9.0, others).in_words() == "higher than in 75%"  # type: ignore[union-attr]
-    assert evidence.standing(0.5, others).in_words() == "lower than in 100%"  # type: ignore[union-attr]
+    high, low = evidence.standing(9.0, others), evidence.standing(0.5, others)
+    assert high == evidence.Standing(0.75, 0.25, 4)
+    assert high is not None
+    assert high.in_words() == "higher than in 75%"
+    assert low is not None
+    assert low.in_words() == "lower than in 100%"
     assert evidence.standing(math.nan, others) is None
     assert evidence.standing(1.0, others[4:]) is None
 

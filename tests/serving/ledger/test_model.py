@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from features.events import Reason
 from serving.database import open_database
@@ -88,7 +88,10 @@ class Story(RuleBasedStateMachine):
         funding = Funding.PREPAID if prepaid else Funding.POSTPAID
         due, id_ = self.now + wait, f"e{len(self.rewards)}"
         order = Reward(id_, user, reward, revenue, "CNY", due, "game", "network", funding, on_hold)
-        act = lambda connection: credit_reward(connection, order, self.now, credit_limit_micros=LIMIT)  # noqa: E731
+
+        def act(connection: Connection) -> object:
+            return credit_reward(connection, order, self.now, credit_limit_micros=LIMIT)
+
         short = self.posted[BUDGET] < revenue if prepaid else self.posted[OWED] - revenue < -LIMIT
         assert self.refuses(act) == (short and revenue > 0)
         if short and revenue > 0:
