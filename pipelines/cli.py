@@ -149,13 +149,14 @@ def replay(
     address: Annotated[str, typer.Option(help="where the service listens")] = "http://127.0.0.1:3000",
     last: Annotated[int | None, typer.Option(help="send at most so many; left out: all")] = None,
     data: DataFolder = None,
+    outcomes: Annotated[bool, typer.Option(help="send the outcomes that arrived among them, too")] = False,
 ) -> None:
     """Send the newest real events, which were held back from training, to the running service."""
     from pipelines.replay import replay as run  # noqa: PLC0415
 
     with explained():
         with progress("replay", last) as advance:
-            answers = run(_home_for(data), address, last, advance)
+            answers = run(_home_for(data), address, last, advance, outcomes=outcomes)
         out.print(dict(answers))
 
 

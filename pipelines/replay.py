@@ -14,22 +14,25 @@ from pipelines.console import UserError
 TIMEOUT_SECONDS = 30.0
 
 
-def held_back(home: Home) -> Iterator[tuple[str, dict[str, Any]]]:
-    """`(path, body)` of every record that was held back."""
+def held_back(home: Home, *, outcomes: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    """`(path, body)` of every event that was held back, and of the outcomes that arrived among them if asked for."""
     for row in Log(home.held_back).rows():
         if is_outcome(row):
-            yield "/v1/outcomes", body_of(row)
+            if outcomes:
+                yield "/v1/outcomes", body_of(row)
         elif row["kind"] == Kind.WITHDRAWAL_REQUESTED:
             yield "/v1/score/withdrawal", body_of(row)
         else:
             yield "/v1/score/event", body_of(row)
 
 
-def replay(home: Home, address: str, last: int | None, advance: Callable[[int], object]) -> Counter[str]:
-    """Send at most `last` records (all of them when None). Answers are counted by decision; a refusal ends it."""
+def replay(
+    home: Home, address: str, last: int | None, advance: Callable[[int], object], *, outcomes: bool = False
+) -> Counter[str]:
+    """Send at most `last` records (all when None). Answers are counted by decision; a refusal ends it."""
     answers: Counter[str] = Counter()
     with httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS) as client:
-        for sent, (path, body) in enumerate(held_back(home)):
+        for sent, (path, body) in enumerate(held_back(home, outcomes=outcomes)):
             if last is not None and sent >= last:
                 break
             answers[_answer(client, path, body)] += 1

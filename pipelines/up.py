@@ -11,7 +11,6 @@ from rich.panel import Panel
 
 from features.frame import frame_file
 from features.home import Home
-from features.log import Log
 from pipelines.backfill import backfill
 from pipelines.console import UserError, out
 from pipelines.load import load_folder, load_simulated
@@ -67,18 +66,14 @@ def welcome(home: Home, host: str, port: int) -> None:
 
 def _next(home: Home, address: str, *, replayable: bool) -> str:
     lines = [
-        f"{address}/docs        every endpoint",
-        "make notebooks                    flagged decisions, for reviewers",
-        f"mlflow ui --backend-store-uri {home.tracking_uri}",
-        "Ctrl-C                            drain and stop",
+        f"{address}/docs    every endpoint",
+        f"ASSAY_HOME={home.root} make notebooks    flagged decisions, for reviewers",
+        f".venv/bin/mlflow ui --backend-store-uri {home.tracking_uri}    training runs and versions",
+        "Ctrl-C    drain and stop",
     ]
     if replayable:
-        lines.insert(1, f"ASSAY_HOME={home.root} assay replay    send the {_held(home):,} newest real records")
+        lines.insert(1, f"ASSAY_HOME={home.root} .venv/bin/assay replay    send the newest real events")
     return "\n".join(lines)
-
-
-def _held(home: Home) -> int:
-    return sum(table.num_rows for table in Log(home.held_back).tables(["sequence"]))
 
 
 def _example() -> dict[str, object]:
