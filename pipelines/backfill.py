@@ -7,6 +7,7 @@ from features.home import Home
 from features.log import Log
 from features.store import OnlineStore
 from pipelines.console import UserError, progress
+from pipelines.export import append_recorded
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Backfilled:
 
 
 def backfill(home: Home) -> Backfilled:
-    """Compute every event's vector, and load the values of every key into Feast's online store."""
+    """Take in what the service recorded, compute every event's vector, and load each key's values into Feast."""
+    append_recorded(home)
     events = event_rows(Log(home.log))
     if events.num_rows == 0:
         raise UserError(f"{home.log} holds no events: run `assay simulate` or `assay ingest` first")

@@ -21,6 +21,14 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def _private() -> None:
+    # Everything under ASSAY_HOME is somebody's data: readable by its owner only.
+    os.umask(0o077)
+
+
 data = typer.Typer(help="Look at the data before anything learns from it.", no_args_is_help=True)
 app.add_typer(data, name="data")
 
@@ -104,7 +112,7 @@ def doctor(log: Annotated[Path | None, typer.Argument(help="an event log; left o
 
 @app.command()
 def backfill() -> None:
-    """Compute every event's features as of its instant, and load Feast's online store."""
+    """Take in what the service recorded, compute every event's features as of its instant, load Feast's store."""
     from pipelines.backfill import backfill as run  # noqa: PLC0415
 
     with explained():

@@ -40,9 +40,10 @@ def _service() -> Any:
     # Imported late: the library of metrics reads its folder from the environment when it is loaded. What libraries
     # warn each other about meanwhile is kept from the user.
     with warnings.catch_warnings(record=True):
+        from serving.doorman import Problems  # noqa: PLC0415  # see above
         from serving.service import Assay  # noqa: PLC0415  # see above
 
-        return Assay.to_asgi(is_main=True)  # type: ignore[attr-defined]  # the decorator made a Service of the class
+        return Problems(Assay.to_asgi(is_main=True))  # type: ignore[attr-defined]  # a Service now
 
 
 def _assert_may_listen(host: str, port: int) -> None:

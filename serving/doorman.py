@@ -46,6 +46,16 @@ class Doorman:
         return None
 
 
+class Problems:
+    """The outermost layer: even what a framework refuses before the doorman sees it is a problem."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, _Problems(send) if scope["type"] == "http" else send)
+
+
 class _Bounded:
     """Ends a request whose body grows beyond the limit without having said so."""
 

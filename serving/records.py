@@ -107,11 +107,15 @@ class Unit:
 
 
 def body_hash(record: Event | Outcome) -> bytes:
-    """Of what the body says, not of how it was written: order and white space do not make another event."""
-    return hashlib.sha256(canonical(record).encode()).digest()
+    return _digest(canonical(record))
+
+
+def _digest(body: str) -> bytes:
+    return hashlib.sha256(body.encode()).digest()
 
 
 def canonical(record: Event | Outcome) -> str:
+    """What the body says, not how it was written: order and white space do not make another event."""
     return json.dumps(record.model_dump(mode="json", exclude_defaults=True), sort_keys=True, ensure_ascii=False)
 
 
@@ -127,7 +131,7 @@ def record(unit: Unit, row: LogRow, source: Event | Outcome) -> None:
     """Keep what arrived, with its stamps."""
     body = canonical(source)
     stamps = {name: row[name] for name in ("sequence", "event_id", "recorded_at", "event_time", "as_of")}
-    unit.connection.execute(_INSERT_EVENT, {**stamps, "body": body, "body_hash": body_hash(source)})
+    unit.connection.execute(_INSERT_EVENT, {**stamps, "body": body, "body_hash": _digest(body)})
 
 
 def decision_id(event_id: str) -> str:
