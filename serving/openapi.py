@@ -56,6 +56,9 @@ def merged_document(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     _schema(ProblemBody, schemas)
     described = {path: {"post": _operation(*row, schemas)} for path, row in SCORING.items()}
     probes = {path: {"get": _probe(meaning)} for path, meaning in PROBES.items()}
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        # The first sentence of the function's promise says more than its name in title case.
+        operation["summary"] = operation.pop("description", operation["summary"])
     document["paths"] = described | document["paths"] | probes
     return document
 
