@@ -66,5 +66,6 @@ def report(title: str, rows: Sequence[BenchRow], figures: dict[str, Any]) -> Non
     for row in rows:
         mark = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}[row.passed]
         table.add_row(row.name, row.target or "", row.measured, mark)
+    assert "rows" not in figures, "`rows` is the list of the table's lines"
     out.print(table)
     typer.echo(json.dumps(figures | {"rows": [asdict(row) for row in rows]}))

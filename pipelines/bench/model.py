@@ -41,8 +41,8 @@ def run(data: Path | None, seed: int) -> None:
 def _report(registered: Registered, source: str) -> None:
     metrics = registered.trained.metrics
     rows = [BenchRow(words, None, str(metrics[name])) for name, words in SHOWN.items() if name in metrics]
-    counted = {name: int(metrics[name].value or 0) for name in ("rows", "positives")}
-    rows.insert(0, BenchRow("test", None, f"{counted['rows']:,} rows, {counted['positives']:,} positive"))
+    counted = {"test_rows": int(metrics["rows"].value or 0), "positives": int(metrics["positives"].value or 0)}
+    rows.insert(0, BenchRow("test", None, f"{counted['test_rows']:,} rows, {counted['positives']:,} positive"))
     figures = {name: _figure(metrics[name]) for name in SHOWN if name in metrics}
     report(f"{registered.trained.model.context['target']} model out of time: {source}", rows, counted | figures)
 
