@@ -2,17 +2,26 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from features.home import Home
 from pipelines.console import explained, out, progress
 
-# What libraries say to each other's developers is not for our users.
-warnings.simplefilter("ignore", DeprecationWarning)
+_show_warning = warnings.showwarning
+
+
+def _show_to_users(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    # What libraries announce to each other's developers is not for our users; some undo any filter set before them.
+    if not issubclass(category, DeprecationWarning):
+        _show_warning(message, category, *where, **more)
+
+
+warnings.showwarning = _show_to_users
 
 app = typer.Typer(
     help="Assay: fraud scoring and reward pricing for apps that pay people for small tasks.\n\n"
@@ -57,8 +66,7 @@ def up(
     home = _home_for(data)
     with explained():
         prepare(home, data, users, days, seed)
-        welcome(home, host, port)
-        _serve(home, host, port)
+        _serve(home, host, port, lambda: welcome(home, host, port))
 
 
 @app.command()
@@ -149,7 +157,7 @@ def promote(
 def serve(host: Host = "127.0.0.1", port: Port = 3000) -> None:
     """Serve the home as it is."""
     with explained():
-        _serve(Home.from_environment(), host, port)
+        _serve(Home.from_environment(), host, port, lambda: out.print(f"Assay listens on http://{host}:{port}"))
 
 
 @app.command()
@@ -181,10 +189,12 @@ def bench(
         run(name, data, seed)
 
 
-def _serve(home: Home, host: str, port: int) -> None:
+def _serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:
     from pipelines.serve import serve as run  # noqa: PLC0415
 
-    run(home, host, port)
+    out.print("reading the log ...")
+    run(home, host, port, ready)
+    out.print("drained and stopped")
 
 
 def _home_for(data: Path | None) -> Home:

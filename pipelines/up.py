@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from rich.panel import Panel
-
 from features.frame import frame_file
 from features.home import Home
 from pipelines.backfill import backfill
@@ -59,21 +57,23 @@ def welcome(home: Home, host: str, port: int) -> None:
     held = next(islice(held_back(home), 1), None)
     path, body = held or ("/v1/score/event", _example())
     send = f"curl -s {address}{path} -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
-    out.print(f"\n[bold]Assay[/bold] listens on [link]{address}[/link] as soon as it has read its log. Try:\n")
+    out.print(f"\n[bold]Assay[/bold] listens on [link]{address}[/link]. Try:\n")
     out.print(send, soft_wrap=True)
-    out.print(Panel.fit(_next(home, address, replayable=held is not None), title="then"))
+    out.print("\nThen:\n")
+    out.print(_next(home, address, replayable=held is not None), soft_wrap=True)
 
 
 def _next(home: Home, address: str, *, replayable: bool) -> str:
+    here = f"ASSAY_HOME={shlex.quote(str(home.root))}"
     lines = [
-        f"{address}/docs    every endpoint",
-        f"ASSAY_HOME={home.root} make notebooks    flagged decisions, for reviewers",
-        f".venv/bin/mlflow ui --backend-store-uri {home.tracking_uri}    training runs and versions",
-        "Ctrl-C    drain and stop",
+        ("every endpoint", f"{address}/docs"),
+        ("flagged decisions, for reviewers", f"{here} make notebooks"),
+        ("training runs and versions", f".venv/bin/mlflow ui --backend-store-uri {home.tracking_uri}"),
+        ("drain and stop", "Ctrl-C"),
     ]
     if replayable:
-        lines.insert(1, f"ASSAY_HOME={home.root} .venv/bin/assay replay    send the newest real events")
-    return "\n".join(lines)
+        lines.insert(1, ("send the newest real events", f"{here} .venv/bin/assay replay --address {address}"))
+    return "\n".join(f"  {what + ':':34}{how}" for what, how in lines)
 
 
 def _example() -> dict[str, object]:

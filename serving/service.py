@@ -75,6 +75,7 @@ class Assay:
         self.background.stop()
         self.parts.writer.stop()
         self.parts.engine.dispose()
+        gc.unfreeze()
 
     @bentoml.api(route="/v1/score/event")
     async def score_event(self, body: EventBody, /) -> Any:
