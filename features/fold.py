@@ -114,8 +114,8 @@ class _Plan:
         for at, seen in zip(self.distinct_places, ring.seen, strict=True):
             into[at] = min(len(seen), DISTINCT_MAX)
 
-    def fold(self, ring: Ring, row: Mapping[str, Any]) -> None:
-        floor = self.floor(row["as_of"])
+    def fold(self, ring: Ring, row: Mapping[str, Any], as_of: int) -> None:
+        floor = self.floor(as_of)
         ring.forget_before(floor)
         start = row["event_time"] - row["event_time"] % self.hop
         if start >= floor:
@@ -159,8 +159,9 @@ class Windows:
         for at, plan in enumerate(plans):
             plan.read(rings[at] if rings else plan.new_ring(), as_of, into)
 
-    def fold(self, row: Mapping[str, Any]) -> None:
-        """Learn one event."""
+    def fold(self, row: Mapping[str, Any], as_of: int | None = None) -> None:
+        """Learn one event. Where the end of a history is known, `as_of` spares the windows that have left it by then."""
+        as_of = row["as_of"] if as_of is None else as_of
         for entity, plans in self._plans.items():
             key = row[entity.value]
             if key is None:
@@ -169,7 +170,7 @@ class Windows:
             if rings is None:
                 rings = self._state[entity][key] = [plan.new_ring() for plan in plans]
             for plan, ring in zip(plans, rings, strict=True):
-                plan.fold(ring, row)
+                plan.fold(ring, row, as_of)
 
     def of_entity(self, entity: Entity, key: str, as_of: int) -> Vector:
         """The current values of one key, in the order of the entity's features: what Feast's online store holds."""

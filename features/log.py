@@ -210,9 +210,9 @@ class Log:
         tables = [table.select(chosen.names).cast(chosen) for table in self.tables(columns, after=after)]
         return pa.concat_tables(tables) if tables else chosen.empty_table()
 
-    def rows(self, *, after: int = 0) -> Iterator[Row]:
-        """Every row as a dict, as `row_of` made it, plus its stamps."""
-        for table in self.tables(after=after):
+    def rows(self, columns: Sequence[str] | None = None, *, after: int = 0) -> Iterator[Row]:
+        """Every row as a dict, as `row_of` made it, plus its stamps; of the named columns only, if any are named."""
+        for table in self.tables(columns, after=after):
             for batch in table.to_batches(max_chunksize=10_000):
                 yield from batch.to_pylist()
 

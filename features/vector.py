@@ -67,7 +67,7 @@ class FeatureEngine:
             if is_outcome(row):
                 continue
             if row["event_time"] >= oldest:
-                self.windows.fold(row)
+                self.windows.fold(row, as_of)
             self.graph.fold(row)
 
 

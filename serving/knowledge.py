@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from features.events import Event, Outcome, instant_of, parse
 from features.fold import Changed, Vector
 from features.log import Log, Row, is_outcome, row_of
-from features.vector import FeatureEngine
+from features.vector import COLUMNS, FeatureEngine
 from features.windows import DAY, MINUTE, WINDOWS, Entity
 from serving import records
 from serving.database import reading
@@ -53,7 +53,7 @@ class Knowledge:
             live = rows_of(records.recorded_after(connection, self.sequence))
         if live:
             self.sequence, self.as_of = live[-1]["sequence"], live[-1]["as_of"]
-        self.engine.replay(chain(self._log.rows(), live), self.as_of)
+        self.engine.replay(chain(self._log.rows(COLUMNS), live), self.as_of)
 
     def stamp(self, source: Event | Outcome, now: int) -> Row:
         """The row of `source` as the next one. Raises Problem (422) when it is too old or from the future."""
