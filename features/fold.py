@@ -160,7 +160,7 @@ class Windows:
             plan.read(rings[at] if rings else plan.new_ring(), as_of, into)
 
     def fold(self, row: Mapping[str, Any], as_of: int | None = None) -> None:
-        """Learn one event. Where the end of a history is known, `as_of` spares the windows that have left it by then."""
+        """Learn one event. Where a history's end is known, `as_of` spares the windows that have left it by then."""
         as_of = row["as_of"] if as_of is None else as_of
         for entity, plans in self._plans.items():
             key = row[entity.value]
