@@ -1,0 +1,137 @@
+"""The command line: every command explains itself, and every expected failure is one sentence that says what to do."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from features.home import Home
+from pipelines.cli import app
+
+COMMANDS = ("up", "simulate", "ingest", "data doctor", "backfill", "train", "promote", "serve", "replay", "bench")
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs `assay` on an empty home; what the command line does to the process is undone."""
+    before = os.umask(0o022)
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "400")
+    for name in ("ASSAY_API_KEY", "DATA"):
+        monkeypatch.delenv(name, raising=False)
+    yield lambda *arguments: CliRunner().invoke(app, list(map(str, arguments)))
+    os.umask(before)
+
+
+def refusal(result: Result) -> str:
+    """The one sentence with which a command failed."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    assert result.output.count("assay:") == 1
+    return " ".join(result.output.split("assay:")[1].split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    told = typer.main.get_command(app)
+    for word in command.split():
+        told = told.commands[word]  # type: ignore[attr-defined]  # a group down to its last word
+    assert told.help
+    assert told.help.splitlines()[0].split(":")[0] in " ".join(result.output.split())
+
+
+def test_the_list_of_commands_is_complete(run: Run) -> None:
+    group = typer.main.get_command(app)
+    assert {name.split()[0] for name in COMMANDS} == set(group.commands)  # type: ignore[attr-defined]  # a group
+
+
+def test_promoting_before_anything_was_registered_is_refused(run: Run) -> None:
+    assert "there is no version 1 of assay-fraud" in refusal(run("promote", 1, "--reason", "x", "--by", "y"))
+
+
+def test_a_promotion_without_a_reason_is_refused(run: Run) -> None:
+    assert "needs a reason" in refusal(run("promote", 1, "--reason", " ", "--by", "y"))
+
+
+def test_training_without_a_frame_says_to_backfill_first(run: Run) -> None:
+    assert "run `assay backfill` first" in refusal(run("train"))
+
+
+def test_a_backfill_of_nothing_says_where_events_come_from(run: Run) -> None:
+    assert "run `assay simulate` or `assay ingest` first" in refusal(run("backfill"))
+
+
+def test_a_file_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.csv"
+    assert "missing.csv" in refusal(run("ingest", "fraudecom", "--from", missing, "--out", tmp_path / "log"))
+    assert not list((tmp_path / "log").glob("**/*.parquet"))
+
+
+def test_a_mapping_that_is_unknown_is_refused_with_those_that_exist(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("a\n1\n")
+    told = refusal(run("ingest", "frauddecom", "--from", file, "--out", tmp_path / "log"))
+    assert "did you mean fraudecom" in told
+    assert "talkingdata" in told
+
+
+def test_a_benchmark_that_is_unknown_is_refused_with_those_that_exist(run: Run) -> None:
+    told = refusal(run("bench", "nonsense"))
+    assert "'nonsense'" in told
+    assert "serving, features, model" in told
+
+
+def test_benchmarks_are_listed_when_none_is_named(run: Run) -> None:
+    result = run("bench")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.output.splitlines()] == ["serving", "features", "model"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104  # that it is refused is the test
+def test_other_machines_are_not_served_without_a_key(run: Run, host: str) -> None:
+    assert "set ASSAY_API_KEY to a secret first" in refusal(run("serve", "--host", host))
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(run: Run) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        told = refusal(run("serve", "--port", port))
+    assert f"127.0.0.1:{port} is taken" in told
+    assert "--port" in told
+
+
+def test_a_home_of_another_source_is_not_mixed_up(run: Run, tmp_path: Path) -> None:
+    home = Home.from_environment()
+    home.root.mkdir()
+    home.manifest_file.write_text('{"folder": "fraudecom"}')
+    told = refusal(run("up"))
+    assert "holds fraudecom, not simulated" in told
+    assert "ASSAY_HOME" in told
+    (tmp_path / "talkingdata").mkdir()
+    assert "holds fraudecom, not talkingdata" in refusal(run("up", "--data", tmp_path / "talkingdata"))
+    assert [file.name for file in home.root.iterdir()] == ["source.json"]
+
+
+def test_a_data_folder_that_does_not_exist_is_refused(run: Run, tmp_path: Path) -> None:
+    assert "is not a folder" in refusal(run("up", "--data", tmp_path / "nowhere"))
+
+
+def test_examining_an_empty_log_is_refused(run: Run, tmp_path: Path) -> None:
+    assert refusal(run("data", "doctor", tmp_path / "nothing"))
+
+
+def test_a_command_writes_files_for_their_owner_only(run: Run, tmp_path: Path) -> None:
+    run("bench")
+    made = tmp_path / "made"
+    made.touch()
+    assert made.stat().st_mode & 0o077 == 0
