@@ -245,6 +245,10 @@ def test_the_hash_of_a_body_changes_with_what_it_says(change: dict[str, Any]) ->
     assert body_hash(parse(BODY | change)) != body_hash(parse(BODY))
 
 
+def test_only_what_a_body_says_is_kept_so_that_fields_of_a_later_release_change_no_hash() -> None:
+    assert json.loads(records.canonical(parse(BODY))) == BODY
+
+
 @given(st.lists(st.floats(width=64)))
 def test_a_vector_is_kept_to_the_last_bit(values: list[float]) -> None:
     vector = np.array(values, dtype=np.float64)
