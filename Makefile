@@ -32,8 +32,8 @@ setup: .venv/.installed ## install what requirements.lock pins into .venv; run a
 	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true # templates inside packages need not compile
 	@touch $@
 
-run: setup ## from nothing to a trained, serving system on 127.0.0.1:3000; DATA=folder for your own data
-	$(BIN)/assay up $(if $(DATA),--data "$(DATA)")
+run: setup ## from nothing to a trained, serving system on 127.0.0.1:3000; DATA=folder for your own data, PORT=number
+	$(BIN)/assay up $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT))
 
 test: setup ## the whole test suite; ARGS='-k ledger' for a part of it
 	$(BIN)/python -m pytest $(ARGS)
@@ -53,7 +53,8 @@ notebooks: setup ## open the reviewers' notebook in a browser, on this machine o
 	$(BIN)/marimo run notebooks/cases.py --host 127.0.0.1
 
 tracking: setup ## MLflow's pages on 127.0.0.1:5000: runs, versions, the alias that serves
-	$(BIN)/mlflow --env-file mlflow/server.env server --host 127.0.0.1 --port 5000
+	MLFLOW_BACKEND_STORE_URI=sqlite:///$${ASSAY_HOME:-var}/mlflow/mlflow.db \
+		$(BIN)/mlflow --env-file mlflow/server.env server --host 127.0.0.1 --port 5000
 
 lock: setup ## resolve pyproject.toml again into requirements.lock, keeping the pins that still fit
 	echo hatchling | $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \

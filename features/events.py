@@ -10,16 +10,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from features.addresses import address_of, network_of
 from features.money import EXPONENTS, MICROS_MAX
 
 SCHEMA_VERSION: Final = 1
 EVENT_BYTES_MAX: Final = 64 * 1024
 ID_LENGTH_MAX: Final = 128
+DOMAIN_LENGTH_MAX: Final = 253
 DEVICES_MAX: Final = 8
 EXTENSIONS_MAX: Final = 32
 EXTENSION_BYTES_MAX: Final = 8 * 1024
@@ -149,15 +150,11 @@ def _in_range(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _address(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be an IP address written as text")
-    try:
-        address = ip_address(value)
-    except ValueError:
-        raise ValueError("must be an IPv4 or IPv6 address") from None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
+def _domain(value: str) -> str:
+    lower = value.lower()
+    if len(lower) > DOMAIN_LENGTH_MAX:
+        raise ValueError(f"must be at most {DOMAIN_LENGTH_MAX} characters in lower case")
+    return lower
 
 
 def _currency(value: str) -> str:
@@ -172,7 +169,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX, pa
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,128}$")]
 Micros = Annotated[int, Field(strict=True, ge=0, le=MICROS_MAX)]
 Currency = Annotated[str, AfterValidator(_currency)]
-Address = Annotated[str, BeforeValidator(_address)]
+Address = Annotated[str, BeforeValidator(address_of)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Millis = Annotated[float, Field(ge=0, le=7 * 86_400_000, allow_inf_nan=False)]
 Variance = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -199,7 +196,9 @@ def instant_of(micros: int) -> datetime:
 class Record(BaseModel):
     """Unknown fields are refused by name, so that no typing error is silently lost; `extensions` takes what is new."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_enum_values=False, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class IpSeen(Record):
@@ -293,7 +292,8 @@ class Event(_Envelope):
     referrer_user_id: Id | None = None
     payout_destination: Digest | None = Field(None, description="keyed digest of the account that would be paid")
     identity: Digest | None = Field(None, description="keyed digest of the verified document number")
-    email_domain: Annotated[str, StringConstraints(max_length=253, to_lower=True)] | None = None
+    # The length is judged as it will be stored: some letters are longer in lower case.
+    email_domain: Annotated[str, AfterValidator(_domain)] | None = None
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
         None, description="ISO 3166-1 alpha-2"
     )
@@ -377,13 +377,9 @@ class Outcome(_Envelope):
             raise ValueError("caused_by is required for a ban: a ban by a model must not teach a model")
         if self.amount_micros is not None and self.currency is None:
             raise ValueError("currency is required with amount_micros")
+        if self.amount_micros is not None and self.kind is not OutcomeKind.REVERSAL:
+            raise ValueError("amount_micros belongs to a reversal; a finding of fraud takes all that remains")
         return self
-
-
-def network_of(address: str) -> str:
-    """The /24 of an IPv4 address or the /64 of an IPv6 address, in CIDR notation."""
-    parsed: IPv4Address | IPv6Address = ip_address(address)
-    return str(ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))
 
 
 def parse(body: dict[str, Any]) -> Event | Outcome:

@@ -45,7 +45,7 @@ DataFolder = Annotated[
     Path | None, typer.Option("--data", help="a folder of your own data; left out: a simulated platform", envvar="DATA")
 ]
 Host = Annotated[str, typer.Option(help="address to listen on; others than loopback need ASSAY_API_KEY")]
-Port = Annotated[int, typer.Option(help="port to listen on")]
+Port = Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)]
 Users = Annotated[int, typer.Option(help="people on the simulated platform")]
 Days = Annotated[int, typer.Option(help="days that it has been running")]
 Seed = Annotated[int, typer.Option(help="the same seed gives the same platform")]
@@ -61,10 +61,12 @@ def up(
     seed: Seed = 7,
 ) -> None:
     """From nothing to a trained, registered, serving system; what is there already is used."""
-    from pipelines.up import prepare, welcome  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.serve import assert_may_listen  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.up import prepare, welcome  # noqa: PLC0415
 
     home = _home_for(data)
     with explained():
+        assert_may_listen(host, port)
         prepare(home, data, users, days, seed)
         _serve(home, host, port, lambda: welcome(home, host, port))
 
@@ -173,7 +175,8 @@ def replay(
     with explained():
         with progress("replay", last) as advance:
             answers = run(_home_for(data), address, last, advance, outcomes=outcomes)
-        out.print(dict(answers))
+        counted = ", ".join(f"{count:,} {answer}" for answer, count in answers.most_common())
+        out.print(f"{answers.total():,} sent: {counted}")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -25,7 +26,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (UserError, ValueError, FileNotFoundError, LookupError) as failure:
-        err.print(f"[red]assay:[/red] {failure}")
+        err.print(f"[red]assay:[/red] {escape(str(failure))}")
         raise typer.Exit(1) from failure
     except KeyboardInterrupt:
         err.print("stopped")

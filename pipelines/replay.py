@@ -30,6 +30,8 @@ def replay(
     home: Home, address: str, last: int | None, advance: Callable[[int], object], *, outcomes: bool = False
 ) -> Counter[str]:
     """Send at most `last` records (all when None). Answers are counted by decision; a refusal ends it."""
+    if not Log(home.held_back).files():
+        raise UserError(f"{home.root} holds nothing back: name a data folder with --data, or its home by ASSAY_HOME")
     answers: Counter[str] = Counter()
     with httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS) as client:
         for sent, (path, body) in enumerate(held_back(home, outcomes=outcomes)):
@@ -46,6 +48,8 @@ def _answer(client: httpx.Client, path: str, body: dict[str, Any]) -> str:
     except httpx.ConnectError:
         raise UserError(f"nothing answers at {client.base_url}: start it with `assay up` or `assay serve`") from None
     if answer.is_error:
-        raise UserError(f"{path} answered {answer.status_code}: {answer.json()['detail']}")
+        problem = answer.json()
+        why = "; ".join(f"{error['field']} {error['message']}" for error in problem["errors"]) or problem["detail"]
+        raise UserError(f"{body['event_id']}: {path} answered {answer.status_code}: {why}")
     decision: str = answer.json().get("decision", "outcome recorded")
     return decision

@@ -1,5 +1,6 @@
 """Runs the service in this process: one worker, loopback by default, draining gracefully at the end."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -7,8 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import uvicorn
 
@@ -44,11 +44,9 @@ def serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:
 
     `ready` is called once the first request can be answered.
     """
-    _assert_may_listen(host, port)
+    assert_may_listen(host, port)
+    held = _alone(home)
     os.environ["ASSAY_HOME"] = str(home.root)
-    metrics = home.root / "metrics"
-    _emptied(metrics)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
     config = uvicorn.Config(
         _service(),
         host=host,
@@ -60,11 +58,25 @@ def serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     _Server(config, ready).run()
+    held.close()
+
+
+def _alone(home: Home) -> IO[str]:
+    """Hold the home for this process: two that stamp events for one home would both be wrong."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    home.root.chmod(0o700)
+    lock = (home.root / "serving.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise UserError(f"{home.root} is served already: stop that process, or set ASSAY_HOME to another") from None
+    return lock
 
 
 def _service() -> Any:
-    # Imported late: the library of metrics reads its folder from the environment when it is loaded. What libraries
-    # warn each other about meanwhile is kept from the user.
+    # Imported late: the service reads ASSAY_HOME when it is loaded. What libraries warn each other about meanwhile is
+    # kept from the user.
     with warnings.catch_warnings(record=True):
         from serving.doorman import Problems  # noqa: PLC0415  # see above
         from serving.service import Assay  # noqa: PLC0415  # see above
@@ -72,7 +84,8 @@ def _service() -> Any:
         return Problems(Assay.to_asgi(is_main=True))  # type: ignore[attr-defined]  # a Service now
 
 
-def _assert_may_listen(host: str, port: int) -> None:
+def assert_may_listen(host: str, port: int) -> None:
+    """Raises UserError for an address that others can reach without a key, and for one that is taken."""
     try:
         is_loopback = ip_address(host).is_loopback
     except ValueError:
@@ -85,10 +98,3 @@ def _assert_may_listen(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError:
             raise UserError(f"{host}:{port} is taken: stop what listens there, or choose another with --port") from None
-
-
-def _emptied(folder: Path) -> None:
-    """Last run's counters are last run's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.iterdir():
-        file.unlink()

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import shlex
 from datetime import UTC, datetime
 from itertools import islice
@@ -48,7 +49,7 @@ def _train_first(home: Home) -> None:
     registered = retrain(home)
     show_registered(registered)
     doubts = "" if registered.verdict.passed else f"; its gate said: {registered.verdict.reasons[0]}"
-    promote(home, registered.version, f"the first model of this home{doubts}", getpass.getuser(), force=True)
+    promote(home, registered.version, f"the first model of this home{doubts}", getpass.getuser(), force=bool(doubts))
 
 
 def welcome(home: Home, host: str, port: int) -> None:
@@ -56,7 +57,8 @@ def welcome(home: Home, host: str, port: int) -> None:
     address = f"http://{host}:{port}"
     held = next(islice(held_back(home), 1), None)
     path, body = held or ("/v1/score/event", _example())
-    send = f"curl -s {address}{path} -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+    key = ' -H "Authorization: Bearer $ASSAY_API_KEY"' if os.environ.get("ASSAY_API_KEY") else ""
+    send = f"curl -s{key} {address}{path} -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
     out.print(f"\n[bold]Assay[/bold] listens on [link]{address}[/link]. Try:\n")
     out.print(send, soft_wrap=True)
     out.print("\nThen:\n")
@@ -68,7 +70,7 @@ def _next(home: Home, address: str, *, replayable: bool) -> str:
     lines = [
         ("every endpoint", f"{address}/docs"),
         ("flagged decisions, for reviewers", f"{here} make notebooks"),
-        ("training runs and versions", f".venv/bin/mlflow ui --backend-store-uri {home.tracking_uri}"),
+        ("training runs and versions", f"{here} make tracking"),
         ("drain and stop", "Ctrl-C"),
     ]
     if replayable:

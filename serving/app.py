@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.events import Currency, Id, Micros, Outcome
@@ -19,7 +20,7 @@ from serving.ledger.refusals import Refusal
 from serving.openapi import READS, WRITES, merged_document, refusals
 from serving.parts import Parts
 from serving.payouts import saga
-from serving.problems import MEDIA_TYPE, FieldError, Problem, bad_fields, not_found
+from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found
 from serving.records import Unit
 from serving.steps import answer_of
 
@@ -55,7 +56,7 @@ async def outcomes(outcome: Outcome, request: Request) -> OutcomeAnswer:
     return await parts.writer.do(lambda unit: record_outcome(outcome, parts, unit))
 
 
-@api.get("/v1/decisions/{decision_id}", responses=READS, tags=["decisions"])
+@api.get("/v1/decisions/{decision_id:path}", responses=READS, tags=["decisions"])
 def decision(decision_id: IdInPath, request: Request) -> Answer:
     """The latest revision of a decision."""
     with reading(parts_of(request).engine) as connection:
@@ -72,7 +73,7 @@ def open_cases(request: Request, limit: Annotated[int, Query(ge=1, le=cases.LIST
         return [CaseAnswer(**row._asdict()) for row in cases.open_cases(connection, limit)]
 
 
-@api.get("/v1/ledger/wallets/{user_id}", responses=READS, tags=["ledger"])
+@api.get("/v1/ledger/wallets/{user_id:path}", responses=READS, tags=["ledger"])
 def wallet(user_id: IdInPath, request: Request, currency: Annotated[Currency, Query()] = "CNY") -> WalletAnswer:
     """A person's money: pending, available, held, and what of it could be withdrawn now."""
     with reading(parts_of(request).engine) as connection:
@@ -87,10 +88,10 @@ def wallet(user_id: IdInPath, request: Request, currency: Annotated[Currency, Qu
     )
 
 
-@api.post("/v1/ledger/campaigns/{campaign_id}/deposits", responses=WRITES, tags=["ledger"])
+@api.post("/v1/ledger/campaigns/{campaign_id:path}/deposits", responses=WRITES, tags=["ledger"])
 async def deposit(campaign_id: IdInPath, body: Deposit, request: Request) -> Deposit:
     """Fill a campaign's prepaid budget. From then on its rewards are paid out of it, and stop when it is empty."""
-    booked = rewards.Deposit(body.deposit_id, campaign_id, body.amount_micros, body.currency)
+    booked = rewards.Deposit(f"{body.deposit_id}/deposit", campaign_id, body.amount_micros, body.currency)
 
     def book(unit: Unit) -> None:
         rewards.fund_campaign(unit.connection, booked, unit.now)
@@ -115,7 +116,7 @@ def trial_balance(request: Request) -> list[TrialLine]:
     ]
 
 
-@api.get("/v1/payouts/{payout_id}", responses=READS, tags=["payouts"])
+@api.get("/v1/payouts/{payout_id:path}", responses=READS, tags=["payouts"])
 def payout(payout_id: IdInPath, request: Request) -> PayoutAnswer:
     """Where a withdrawal's money is. The payout has the id of the withdrawal's event."""
     with reading(parts_of(request).engine) as connection:
@@ -149,6 +150,12 @@ def docs() -> HTMLResponse:
     )
 
 
+@api.get("/metrics", include_in_schema=False)
+def metrics() -> Response:
+    """What Prometheus collects: requests by route, decisions by action."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
 @api.get("/openapi.json", include_in_schema=False)
 def openapi(request: Request) -> dict[str, Any]:
     """One document for scoring, pricing, the book and the probes."""
@@ -174,7 +181,7 @@ def problem_response(problem: Problem) -> Response:
 
 async def _bad_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem_response(bad_fields([_named(item) for item in error.errors()]))
+    return problem_response(bad_fields([_named(item) for item in error.errors()[:ERRORS_MAX]]))
 
 
 def _named(item: Any) -> FieldError:

@@ -50,7 +50,7 @@ class Background:
                 log.exception("background_duty_failed", duty=name)
 
     def _mature(self) -> None:
-        self._parts.writer.do_now(lambda unit: mature(unit.connection, unit.now))
+        self._parts.writer.do_now(lambda unit: mature(unit.connection, self._parts.knowledge.now(unit.now)))
 
     def _pay(self) -> None:
         advance_payouts(self._parts.engine.begin, self._parts.provider, recorded_now(), PAYOUTS_PER_ROUND)
@@ -67,6 +67,10 @@ class Background:
                 from features.store import OnlineStore  # noqa: PLC0415  # Feast takes seconds to import
 
                 store = OnlineStore(self._folder)
-            store.write(changes)
+            try:
+                store.write(changes)
+            except Exception:
+                self._parts.writer.do_now(lambda _: self._parts.knowledge.keep_changes(changes))
+                raise
 
         return project

@@ -90,6 +90,9 @@ class OutcomeAnswer(_Body):
 
     event_id: str
     subject_event_id: str
+    subject_known: bool = Field(
+        description="whether this service has decided on the subject; if not, it is kept for later"
+    )
     reversed_micros: int = Field(description="taken back from the person or charged to the reserve")
     decision_revised: bool
 

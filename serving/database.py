@@ -14,7 +14,9 @@ METADATA = MetaData()
 def open_database(path: Path) -> Engine:
     """An SQLite database in WAL mode that survives a power cut after every commit (`synchronous=FULL`)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10})
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10}, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     METADATA.create_all(engine)

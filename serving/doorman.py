@@ -4,11 +4,34 @@ import hmac
 from http import HTTPStatus
 from typing import Any, Final
 
-from serving.bodies import BATCH_BYTES_MAX, too_large
-from serving.problems import MEDIA_TYPE, Problem
+from prometheus_client import Histogram
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/healthz"})
+from serving.bodies import BATCH_BYTES_MAX, BODY_BYTES_MAX, too_large
+from serving.problems import MEDIA_TYPE, FieldError, Problem, bad_fields
+
+BATCH_PATH: Final = "/v1/score/events"
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/healthz", "/docs", "/openapi.json"})
+OPEN_FOLDER: Final = "/static_content/"
 _RETRIED: Final = frozenset({429, 500, 502, 503, 504})
+
+
+_seconds = Histogram("assay_request_seconds", "Time from the whole body to the whole answer, by route", ["route"])
+_ROUTES: Final = (
+    "/v1/score/events",
+    "/v1/score/event",
+    "/v1/score/withdrawal",
+    "/v1/price/offers",
+    "/v1/outcomes",
+    "/v1/decisions/",
+    "/v1/cases",
+    "/v1/ledger/",
+    "/v1/payouts/",
+)
+
+
+def _route(path: str) -> str:
+    """The route without its ids: a label must be one of few, and no person's name."""
+    return next((route for route in _ROUTES if path.startswith(route)), "other")
 
 
 class Doorman:
@@ -24,26 +47,57 @@ class Doorman:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        problem = self._refusal(scope["path"], headers)
-        if problem is not None:
-            await send_problem(send, problem)
+        limit = BATCH_BYTES_MAX if scope["path"] == BATCH_PATH else BODY_BYTES_MAX
+        problem = self._refusal(scope["path"], dict(scope["headers"]), limit)
+        body = None if problem else await _read(receive, limit)
+        if body is None:
+            await send_problem(send, problem or too_large(limit))
             return
+        with _seconds.labels(_route(scope["path"])).time():
+            await self._let_in(scope, body, receive, send)
+
+    async def _let_in(self, scope: Any, body: bytes, receive: Any, send: Any) -> None:
         # Whatever a client calls it, the body is JSON; BentoML would otherwise read it as a form, or worse.
         kept = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
         scope["headers"] = [*kept, (b"content-type", b"application/json")]
-        await self._app(scope, _Bounded(receive), _Problems(send))
+        await self._app(scope, _Replayed(body, receive), _Problems(send))
 
-    def _refusal(self, path: str, headers: dict[bytes, bytes]) -> Problem | None:
-        if self._key and path not in OPEN_PATHS:
+    def _refusal(self, path: str, headers: dict[bytes, bytes], limit: int) -> Problem | None:
+        if self._key and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER):
             given = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
             if not hmac.compare_digest(given, self._key.encode()):
                 return Problem(
                     HTTPStatus.UNAUTHORIZED, "key-required", "Send the key: `Authorization: Bearer $ASSAY_API_KEY`."
                 )
-        if int(headers.get(b"content-length", b"0") or 0) > BATCH_BYTES_MAX:
-            return too_large(BATCH_BYTES_MAX)
+        if int(headers.get(b"content-length", b"0") or 0) > limit:
+            return too_large(limit)
         return None
+
+
+async def _read(receive: Any, limit: int) -> bytes | None:
+    """The whole body, however it is cut up; None as soon as it is larger than it may be."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+class _Replayed:
+    """Hands on a body that was read already, then whatever else happens to the connection."""
+
+    def __init__(self, body: bytes, receive: Any) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Any:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 class Problems:
@@ -54,21 +108,6 @@ class Problems:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, _Problems(send) if scope["type"] == "http" else send)
-
-
-class _Bounded:
-    """Ends a request whose body grows beyond the limit without having said so."""
-
-    def __init__(self, receive: Any) -> None:
-        self._receive, self._seen = receive, 0
-
-    async def __call__(self) -> Any:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._seen += len(message.get("body", b""))
-            if self._seen > BATCH_BYTES_MAX:
-                return {"type": "http.disconnect"}
-        return message
 
 
 class _Problems:
@@ -92,10 +131,11 @@ def _is_problem(message: Any) -> bool:
 
 
 def _generic(status: int) -> Problem:
+    if status == HTTPStatus.BAD_REQUEST:  # the frameworks' word for a body that they could not even parse
+        return bad_fields([FieldError(field="", message="must be JSON of reasonable depth and size")])
     known = HTTPStatus(status)
-    return Problem(
-        known, known.phrase.lower().replace(" ", "-"), known.description or known.phrase, retry=status in _RETRIED
-    )
+    kind, detail = known.phrase.lower().replace(" ", "-"), known.description or known.phrase
+    return Problem(known, kind, detail, retry=status in _RETRIED)
 
 
 async def send_problem(send: Any, problem: Problem) -> None:

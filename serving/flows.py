@@ -1,6 +1,10 @@
 """What happens to an event, a withdrawal and an outcome: each flow reads as the sentence that the business says."""
 
-from features.events import Disposition, Event, Outcome, OutcomeKind, Reason
+from typing import Any
+
+from sqlalchemy import Row
+
+from features.events import Disposition, Event, Kind, Outcome, OutcomeKind, Reason
 from serving import records
 from serving.cases import close_case
 from serving.contract import Answer, OutcomeAnswer
@@ -11,6 +15,7 @@ from serving.parts import Parts
 from serving.payouts import saga
 from serving.payouts.saga import State
 from serving.pricing.offers import Owed, reward_of
+from serving.problems import bad_field, cannot_follow
 from serving.records import Unit
 from serving.steps import Seen, answer_of, credit, hold, record, revise, see
 
@@ -27,6 +32,8 @@ def score_event(event: Event, parts: Parts, unit: Unit) -> Answer:
     verdict = decide_event(event, seen.score, owed.micros, parts.policy)
     verdict = credit(unit, parts, seen, owed, verdict)
     answer = record(unit, parts, seen, verdict, owed)
+    for outcome in records.outcomes_of(unit, event.event_id):
+        reverse(unit, outcome, seen.at)
     parts.knowledge.learn(seen.row)
     return answer
 
@@ -64,6 +71,7 @@ def record_outcome(outcome: Outcome, parts: Parts, unit: Unit) -> OutcomeAnswer:
     answer = OutcomeAnswer(
         event_id=outcome.event_id,
         subject_event_id=outcome.subject_event_id,
+        subject_known=records.decision_of_event(unit, outcome.subject_event_id) is not None,
         reversed_micros=reversed_micros,
         decision_revised=revised,
     )
@@ -77,15 +85,18 @@ def reverse(unit: Unit, outcome: Outcome, now: int) -> int:
     is_fraud = outcome.kind is OutcomeKind.DISPOSITION and outcome.disposition is Disposition.FRAUD
     if outcome.kind is not OutcomeKind.REVERSAL and not is_fraud:
         return 0
-    if rewards.find_reward(unit.connection, outcome.subject_event_id) is None:
+    reward = rewards.find_reward(unit.connection, outcome.subject_event_id)
+    if reward is None:
         return 0
+    if outcome.amount_micros is not None and outcome.currency != reward.currency:
+        raise bad_field("currency", f"the reward was paid in {reward.currency}")
     reason = Reason.FRAUD if is_fraud else outcome.reason or Reason.UNKNOWN
     order = reversals.ReversalOrder(outcome.event_id, outcome.subject_event_id, reason, outcome.amount_micros)
     return reversals.reverse_reward(unit.connection, order, now).reversed_micros
 
 
 def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> bool:
-    """Carry out a reviewer's answer: close the case, revise the decision, release or pay. Whether it changed any."""
+    """Carry out a reviewer's answer: close the case, move the money, revise the decision. Whether it was revised."""
     if outcome.kind is not OutcomeKind.DISPOSITION or outcome.disposition not in OVERRIDES:
         return False
     decision = records.decision_of_event(unit, outcome.subject_event_id)
@@ -95,33 +106,49 @@ def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> 
     action = OVERRIDES[outcome.disposition]
     if decision.action == action:
         return False
-    revise(unit, decision, action, now)
-    settle_reward(unit, parts, outcome, action, now)
-    settle_withdrawal(unit, decision.decision_id, decision.revision + 1, outcome.subject_event_id, action, now)
+    if decision.kind == Kind.WITHDRAWAL_REQUESTED:
+        changed = settle_withdrawal(unit, decision, action, now)
+    else:
+        changed = settle_reward(unit, parts, decision, action, now)
+    if changed:
+        revise(unit, decision, action, now)
+    return changed
+
+
+def settle_reward(unit: Unit, parts: Parts, decision: Row[Any], action: Action, now: int) -> bool:
+    """Release what a person found genuine, or credit what never was; findings of fraud were reversed already.
+
+    Raises Problem (409) where the decision would promise money that cannot be moved.
+    """
+    if action is not Action.APPROVE:
+        return True
+    reward = rewards.find_reward(unit.connection, decision.event_id)
+    if reward is None:
+        credit_after_all(unit, parts, decision, now)
+    elif reward.state == RewardState.ON_HOLD:
+        maturity.release_on_hold(unit.connection, decision.event_id, now)
+    elif decision.action == Action.DECLINE:
+        raise cannot_follow("The reward was taken back when fraud was found: pay it with a new event.")
     return True
 
 
-def settle_reward(unit: Unit, parts: Parts, outcome: Outcome, action: Action, now: int) -> None:
-    """What a person found genuine is released, or credited if it never was. Findings of fraud were reversed already."""
-    if action is not Action.APPROVE:
+def credit_after_all(unit: Unit, parts: Parts, decision: Row[Any], now: int) -> None:
+    """Credit an event that was not credited and then found genuine, less what was reversed meanwhile."""
+    if not decision.reward_micros:
         return
-    reward = rewards.find_reward(unit.connection, outcome.subject_event_id)
-    if reward is None:
-        credit_after_all(unit, parts, outcome.subject_event_id, now)
-    elif reward.state == RewardState.ON_HOLD:
-        maturity.release_on_hold(unit.connection, outcome.subject_event_id, now)
+    seen = Seen.again(records.source_of(unit, decision.event_id), now)
+    owed = Owed(decision.reward_micros, decision.currency)
+    if credit(unit, parts, seen, owed, Verdict(Action.APPROVE)).action is not Action.APPROVE:
+        raise cannot_follow("The campaign's budget cannot pay this reward: fund it, then send the same answer again.")
+    for outcome in records.outcomes_of(unit, decision.event_id):
+        if outcome.kind is OutcomeKind.REVERSAL:
+            reverse(unit, outcome, now)
 
 
-def credit_after_all(unit: Unit, parts: Parts, event_id: str, now: int) -> None:
-    """Credit an event that was declined and then found genuine."""
-    decision = records.decision_of_event(unit, event_id)
-    if decision is not None and decision.reward_micros:
-        seen = Seen.again(records.source_of(unit, event_id), now)
-        credit(unit, parts, seen, Owed(decision.reward_micros, decision.currency), Verdict(Action.APPROVE))
-
-
-def settle_withdrawal(unit: Unit, decision_id: str, revision: int, event_id: str, action: Action, now: int) -> None:
-    """Pay or give back a withdrawal that waited for a person. One that was decided already stays as it is."""
-    payout = saga.find(unit.connection, event_id)
-    if payout is not None and payout.state in AWAITING:
-        saga.decide(unit.connection, event_id, action, f"{decision_id}/{revision}", now)
+def settle_withdrawal(unit: Unit, decision: Row[Any], action: Action, now: int) -> bool:
+    """Pay or give back a withdrawal that waited for a person; whether it did. One that was decided stays as it is."""
+    payout = saga.find(unit.connection, decision.event_id)
+    if payout is None or payout.state not in AWAITING:
+        return False
+    saga.decide(unit.connection, decision.event_id, action, f"{decision.decision_id}/{decision.revision + 1}", now)
+    return True

@@ -22,6 +22,8 @@ from serving.problems import bad_field
 
 EARLY_MAX: Final = DAY
 AHEAD_MAX: Final = 5 * MINUTE
+# A replay may have gaps; but one event dated today must not carry a history of years ago past all its windows.
+LEAP_MAX: Final = 31 * DAY
 ENTITIES: Final = tuple(dict.fromkeys(feature.entity for feature in WINDOWS))
 
 
@@ -57,17 +59,24 @@ class Knowledge:
 
     def stamp(self, source: Event | Outcome, now: int) -> Row:
         """The row of `source` as the next one. Raises Problem (422) when it is too old or from the future."""
-        self._assert_timely(source.event_time, now)
+        self.assert_timely(source.event_time, now)
         as_of = max(self.as_of, source.event_time)
         received = now if self.clock is Clock.WALL else as_of
         return row_of(source) | {"sequence": self.sequence + 1, "as_of": as_of, "recorded_at": received}
 
-    def _assert_timely(self, event_time: int, now: int) -> None:
-        received = now if self.clock is Clock.WALL else max(self.as_of, event_time)
-        if event_time < received - EARLY_MAX:
-            raise bad_field("occurred_at", f"is more than 24 hours old; it is {instant_of(received).isoformat()} here")
-        if event_time > now + AHEAD_MAX:
-            raise bad_field("occurred_at", f"lies in the future; it is {instant_of(now).isoformat()} here")
+    def assert_timely(self, event_time: int, now: int, field: str = "occurred_at") -> None:
+        """Raises Problem (422), naming `field`, for what is too old or lies in the future."""
+        begins = self.clock is Clock.EVENTS and not self.as_of
+        here = event_time if begins else self.now(now)
+        ahead = AHEAD_MAX if self.clock is Clock.WALL else LEAP_MAX
+        if event_time < here - EARLY_MAX:
+            raise bad_field(field, f"is more than 24 hours old; it is {instant_of(here).isoformat()} here")
+        if event_time > min(here + ahead, now + AHEAD_MAX):
+            raise bad_field(field, f"lies in the future; it is {instant_of(here).isoformat()} here")
+
+    def now(self, wall: int) -> int:
+        """The instant on this service's clock, given the wall's."""
+        return wall if self.clock is Clock.WALL or not self.as_of else self.as_of
 
     def vector(self, row: Row) -> Vector:
         return self.engine.vector(row)
@@ -87,6 +96,10 @@ class Knowledge:
         for key in taken:
             del self._changed[key]
         return [Changed(entity, key, self.as_of, self._values(entity, key)) for entity, key in taken]
+
+    def keep_changes(self, changes: Iterable[Changed]) -> None:
+        """Put back what could not be handed on."""
+        self._changed.update({(change.entity, change.key): None for change in changes})
 
     def _values(self, entity: Entity, key: str) -> list[float]:
         values: list[float] = self.engine.windows.of_entity(entity, key, self.as_of).tolist()

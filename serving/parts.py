@@ -46,7 +46,7 @@ def assemble(home: Home, policy: Policy | None = None) -> Parts:
     knowledge.rebuild(engine)
     return Parts(
         engine=engine,
-        writer=Writer(engine, recorded_now, lost=lambda: knowledge.rebuild(engine)),
+        writer=Writer(engine, recorded_now, knowledge),
         knowledge=knowledge,
         fraud=load_champion(home.tracking_uri, home.root / "models"),
         policy=policy or load_policy(),

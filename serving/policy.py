@@ -25,11 +25,23 @@ class EventThresholds(_Section):
     decline: Probability
     hold_hours: Annotated[float, Field(ge=0, le=24 * 365)]
 
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.hold < self.review < self.decline:
+            raise ValueError("hold, review and decline must rise")
+        return self
+
 
 class WithdrawalThresholds(_Section):
     challenge: Probability
     review: Probability
     decline: Probability
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.challenge < self.review < self.decline:
+            raise ValueError("challenge, review and decline must rise")
+        return self
 
 
 class ReversalThresholds(_Section):
@@ -56,6 +68,12 @@ class WithdrawalLimits(_Section):
     amount_micros_min: Amount
     amount_micros_max: Amount
 
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.amount_micros_min > self.amount_micros_max:
+            raise ValueError("amount_micros_min must not be above amount_micros_max")
+        return self
+
 
 class Policy(_Section):
     event: EventThresholds
@@ -66,6 +84,12 @@ class Policy(_Section):
     withdrawal_limits: WithdrawalLimits
     partner_credit_micros_max: Amount
     version: str = Field(description="digest of the file")
+
+    @model_validator(mode="after")
+    def _has_default(self) -> Self:
+        if "default" not in self.maturity_hours:
+            raise ValueError("maturity_hours needs a default")
+        return self
 
     def maturity(self, kind: str) -> int:
         """Microseconds from a credit until it can be withdrawn."""

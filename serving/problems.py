@@ -79,6 +79,11 @@ def already_done(what: str, field: str) -> Problem:
     return Problem(HTTPStatus.CONFLICT, "already-done", message, errors=[FieldError(field=field, message=message)])
 
 
+def cannot_follow(why: str) -> Problem:
+    """The 409 for a reviewer's answer that cannot be carried out as things stand. Nothing of it was recorded."""
+    return Problem(HTTPStatus.CONFLICT, "cannot-follow", why, retry=True)
+
+
 def not_found(what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "not-found", f"There is no {what}.")
 
@@ -90,6 +95,16 @@ def busy() -> Problem:
         "Too many requests wait already. Nothing was done; send the same request again.",
         retry=True,
         retry_after_seconds=1,
+    )
+
+
+def unavailable() -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "not-recorded",
+        "The database does not take a write now. Nothing was done; send the same request again.",
+        retry=True,
+        retry_after_seconds=5,
     )
 
 

@@ -11,9 +11,10 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
+import structlog
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -32,6 +33,7 @@ from sqlalchemy import (
     desc,
     insert,
     select,
+    text,
     update,
 )
 
@@ -39,11 +41,14 @@ from features.events import Event, Outcome
 from features.fold import Vector
 from features.log import Row as LogRow
 from serving.database import METADATA
-from serving.problems import busy, conflict
+from serving.problems import busy, conflict, unavailable
 
 WAITING_MAX: Final = 2048
+PATIENCE_SECONDS: Final = 60.0
 SHARED_COMMIT_MAX: Final = 64
 Result = TypeVar("Result")
+
+log = structlog.get_logger()
 
 EVENT = Table(
     "event",
@@ -54,6 +59,7 @@ EVENT = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("event_time", BigInteger, nullable=False),
     Column("as_of", BigInteger, nullable=False),
+    Column("subject_event_id", String(128), index=True),
     Column("body", Text, nullable=False),
     Column("answer", Text),
 )
@@ -85,12 +91,17 @@ DECISION = Table(
 )
 """Revisions of decisions, with the vector that was seen: float64, little-endian, in the order of FEATURES."""
 
+PROBE = Table("probe", METADATA, Column("id", Integer, primary_key=True), Column("at", BigInteger, nullable=False))
+"""One row, written to find out whether the disk takes a write."""
+
+_PROBE = text("INSERT INTO probe (id, at) VALUES (1, :at) ON CONFLICT (id) DO UPDATE SET at = excluded.at")
 _INSERT_EVENT = insert(EVENT)
 _INSERT_DECISION = insert(DECISION)
 _HASH_OF = select(EVENT.c.body_hash).where(EVENT.c.event_id == bindparam("event"))
 _KEEP_ANSWER = update(EVENT).where(EVENT.c.event_id == bindparam("event")).values(answer=bindparam("kept"))
 _ANSWER_OF = select(EVENT.c.answer).where(EVENT.c.event_id == bindparam("event"))
 _BODY_OF = select(EVENT.c.body).where(EVENT.c.event_id == bindparam("event"))
+_SAID_OF = select(EVENT.c.body).where(EVENT.c.subject_event_id == bindparam("event")).order_by(EVENT.c.sequence)
 _LATEST_OF_EVENT = (
     select(DECISION).where(DECISION.c.event_id == bindparam("event")).order_by(desc(DECISION.c.revision)).limit(1)
 )
@@ -131,7 +142,14 @@ def record(unit: Unit, row: LogRow, source: Event | Outcome) -> None:
     """Keep what arrived, with its stamps."""
     body = canonical(source)
     stamps = {name: row[name] for name in ("sequence", "event_id", "recorded_at", "event_time", "as_of")}
-    unit.connection.execute(_INSERT_EVENT, {**stamps, "body": body, "body_hash": _digest(body)})
+    subject = {"subject_event_id": source.subject_event_id if isinstance(source, Outcome) else None}
+    unit.connection.execute(_INSERT_EVENT, {**stamps, **subject, "body": body, "body_hash": _digest(body)})
+
+
+def outcomes_of(unit: Unit, event_id: str) -> list[Outcome]:
+    """What was said of an event so far, perhaps before it arrived, in order of arrival."""
+    bodies = unit.connection.execute(_SAID_OF, {"event": event_id}).scalars()
+    return [Outcome.model_validate_json(body) for body in bodies]
 
 
 def decision_id(event_id: str) -> str:
@@ -199,13 +217,32 @@ class _Job:
     error: BaseException | None = None
 
 
-class Writer:
-    """One thread that owns all writing. `lost` is called when a commit failed: what was learned of it must go."""
+class Memory(Protocol):
+    """What is learned in memory while a commit is under way, and must be forgotten if it fails."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int], lost: Callable[[], None]) -> None:
-        self._engine, self._clock, self._lost = engine, clock, lost
+    sequence: int
+
+    def rebuild(self, engine: Engine) -> None:
+        """Make it anew from what is on disk."""
+        ...
+
+
+class Writer:
+    """One thread that owns all writing. After a failed commit, what was learned of it is rebuilt from the disk.
+
+    While that is not possible (a full disk, say), everything that would write is refused at once, and retried later.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], int], memory: Memory) -> None:
+        self._engine, self._clock, self._memory = engine, clock, memory
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._run, name="assay-writer", daemon=True)
+        self._stale = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs, and knows what is on disk."""
+        return self._thread.is_alive() and not self._stale
 
     def start(self) -> None:
         self._thread.start()
@@ -236,7 +273,8 @@ class Writer:
         finished = threading.Event()
         job = _Job(work, lambda *_: finished.set())
         self._enqueue(job)
-        finished.wait()
+        if not finished.wait(PATIENCE_SECONDS):
+            raise TimeoutError("the writer did not answer")
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[no-any-return]  # the job carries what `work` returned
@@ -249,14 +287,26 @@ class Writer:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
+            known = self._memory.sequence
             try:
+                self._recover()
                 self._commit(batch)
             except Exception as error:  # noqa: BLE001  # whatever the database says, the waiting must be told
+                log.warning("commit_failed", kind=type(error).__name__, waiting=len(batch))
+                self._stale = self._stale or self._memory.sequence != known
                 for job in batch:
-                    job.error = error
-                self._lost()
+                    job.error = unavailable()
             for job in batch:
                 job.done(job.result, job.error)
+
+    def _recover(self) -> None:
+        """Rebuild what a failed commit left wrong, once the disk takes a write again. Raises while it does not."""
+        if not self._stale:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(_PROBE, {"at": self._clock()})
+        self._memory.rebuild(self._engine)
+        self._stale = False
 
     def _next_batch(self) -> list[_Job] | None:
         first = self._jobs.get()
@@ -285,4 +335,6 @@ class Writer:
                     job.error = error
                     savepoint.rollback()
                 else:
-                    savepoint.commit()
+                    # Alone, the block commits: it also rolls back when the commit fails, and so frees the connection.
+                    if savepoint is not transaction:
+                        savepoint.commit()

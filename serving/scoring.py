@@ -31,7 +31,7 @@ CHAMPION: Final = "champion"
 CONTRIBUTIONS_MAX: Final = 12
 
 
-class SignatureMismatchError(Exception):
+class SignatureMismatchError(ValueError):
     """The model was trained on other features than this service computes."""
 
 

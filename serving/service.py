@@ -18,18 +18,18 @@ from prometheus_client import Counter
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from features.events import Event, Kind
+from features.events import Event, Kind, micros_of
 from features.home import Home
 from features.vector import FEATURES
 from serving import records
 from serving.app import make_app, problem_of, problem_response
 from serving.background import Background
 from serving.bodies import EventBody, EventsBody, OffersBody
-from serving.contract import Answer, OfferRequest
+from serving.contract import Answer, OfferAnswer, OfferRequest
 from serving.doorman import Doorman
 from serving.flows import score_event, score_withdrawal
 from serving.ledger.refusals import Refusal
-from serving.parts import assemble
+from serving.parts import Parts, assemble
 from serving.pricing.offers import make_offers
 from serving.problems import Problem, bad_field, conflict, internal
 from serving.records import Unit
@@ -37,6 +37,15 @@ from serving.records import Unit
 TIMEOUT_SECONDS: Final = 10
 WAITING_MAX: Final = 1024
 
+# One JSON line an entry, and no local variables: they would carry people's events into the log.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.JSONRenderer(),
+    ]
+)
 log = structlog.get_logger()
 app = make_app()
 _ANSWERS: Final = TypeAdapter(list[Answer])
@@ -48,6 +57,8 @@ _decisions = Counter("assay_decisions_total", "Answers given, by flow and action
     workers=1,
     traffic={"timeout": TIMEOUT_SECONDS, "max_concurrency": WAITING_MAX},
     logging={"access": {"enabled": False}},
+    # Its own figures are labelled by path, and paths hold people's ids.
+    metrics={"enabled": False},
 )
 @bentoml.asgi_app(app)
 class Assay:
@@ -58,6 +69,10 @@ class Assay:
         self.parts = assemble(home)
         self.background = Background(self.parts, home.features)
         app.state.parts = self.parts
+
+    def __is_ready__(self) -> bool:
+        """For /readyz: not while the database takes no write and what is known may be wrong."""
+        return self.parts.writer.is_well
 
     @bentoml.on_startup
     def begin(self) -> None:
@@ -102,7 +117,7 @@ class Assay:
         events = body.read()
         for at, event in enumerate(events):
             _assert_earning(event, f"[{at}].kind")
-        await self.parts.writer.do(lambda unit: _assert_new_or_same(unit, events))
+        await self.parts.writer.do(lambda unit: _assert_fit(unit, self.parts, events))
         answers = await asyncio.gather(*(self._scored(event) for event in events))
         return _ANSWERS.dump_json(answers)
 
@@ -117,8 +132,12 @@ class Assay:
     async def _price_offers(self, body: OffersBody) -> bytes:
         request: OfferRequest = body.read()
         parts = self.parts
-        offered = await parts.writer.do(lambda unit: make_offers(unit, request, parts.policy, parts.offer_key))
-        return offered.model_dump_json().encode()
+
+        def offer(unit: Unit) -> OfferAnswer:
+            parts.knowledge.assert_timely(micros_of(request.occurred_at), unit.now)
+            return make_offers(unit, request, parts.policy, parts.offer_key)
+
+        return (await parts.writer.do(offer)).model_dump_json().encode()
 
     async def _scored(self, event: Event) -> Answer:
         answer = await self.parts.writer.do(lambda unit: score_event(event, self.parts, unit))
@@ -144,13 +163,16 @@ def _assert_earning(event: Event, field: str) -> None:
         raise bad_field(field, "withdrawal_requested goes to /v1/score/withdrawal, where its money is held first")
 
 
-def _assert_new_or_same(unit: Unit, events: Sequence[Event]) -> None:
-    """Raises Problem (409) when an id of the batch was used before, or is used twice in it, with different bodies."""
+def _assert_fit(unit: Unit, parts: Parts, events: Sequence[Event]) -> None:
+    """Before any is scored. Raises Problem, naming the place: 409 when an id was used before, or is used twice here,
+    with different bodies; 422 when an event is too old or from the future.
+    """
     hashes: dict[str, bytes] = {}
     for at, event in enumerate(events):
         if hashes.setdefault(event.event_id, records.body_hash(event)) != records.body_hash(event):
             raise conflict(event.event_id, f"[{at}].event_id")
-        records.is_known(unit, event, f"[{at}].event_id")
+        if not records.is_known(unit, event, f"[{at}].event_id"):
+            parts.knowledge.assert_timely(event.event_time, unit.now, f"[{at}].occurred_at")
 
 
 Assay.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made a Service of the class

@@ -21,6 +21,8 @@ class Estimate:
     def __str__(self) -> str:
         if self.value is None:
             return f"unknown: {self.reason}"
+        if self.low is None and float(self.value).is_integer():
+            return f"{self.value:,.0f}"
         bounds = "" if self.low is None or self.high is None else f" ({self.low:.4f} to {self.high:.4f})"
         return f"{self.value:.4f}{bounds}"
 

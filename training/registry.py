@@ -44,7 +44,7 @@ TAG_LENGTH_MAX: Final = 5000
 _REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "polars", "scipy")
 
 
-class PromotionRefusedError(Exception):
+class PromotionRefusedError(ValueError):
     """The version failed its gate, and nobody took it upon themselves to force it."""
 
 
@@ -91,10 +91,11 @@ def promote(
         raise ValueError("a promotion needs a reason and the name of who decided it")
     client = _client(tracking_uri)
     tags = _found(client, version).tags
-    if tags.get("verdict") != "passed" and not force:
+    # What served before may serve again: a rollback waits for no gate.
+    if tags.get("verdict") != "passed" and "promotion.alias" not in tags and not force:
         raise PromotionRefusedError(
             f"version {version} did not pass its gate: {tags.get('verdict_reasons', 'no verdict on record')}. "
-            "Train a better one, or promote with force and say why."
+            "Train a better one, or promote with --force and say why."
         )
     before = aliased(alias, tracking_uri)
     client.set_registered_model_alias(NAME, alias, str(version))

@@ -156,6 +156,8 @@ def _assert_meant(event: Event, offer: Row[Any]) -> None:
         claimed = getattr(event, name)
         if claimed is not None and claimed != getattr(offer, name):
             raise bad_field("offer_id", f"this offer was made for another {name}")
+    if event.currency is not None and event.currency != offer.currency:
+        raise bad_field("currency", f"the offer was made in {offer.currency}")
     if event.event_time > offer.complete_by:
         raise bad_field("offer_id", f"this offer had to be completed by {instant_of(offer.complete_by).isoformat()}")
     if event.reward_micros is not None and event.reward_micros != offer.reward_micros:

@@ -15,7 +15,7 @@ from features.vector import FEATURES
 from features.windows import DAY, HOUR, MINUTE
 from serving import records
 from serving.database import open_database
-from serving.knowledge import AHEAD_MAX, EARLY_MAX, Clock, Knowledge, rows_of
+from serving.knowledge import AHEAD_MAX, EARLY_MAX, LEAP_MAX, Clock, Knowledge, rows_of
 from serving.problems import Problem
 from serving.records import Unit
 
@@ -166,7 +166,13 @@ def test_on_the_clock_of_events_lateness_is_measured_against_the_newest(replayed
     with pytest.raises(Problem, match="occurred_at"):
         replayed.knowledge.stamp(event(2, newest - EARLY_MAX - 1), NOW)
     with pytest.raises(Problem, match="occurred_at"):
-        replayed.knowledge.stamp(event(2, NOW + AHEAD_MAX + 1), NOW)
+        replayed.knowledge.stamp(event(2, newest + LEAP_MAX + 1), NOW)
+
+
+def test_a_replay_that_has_caught_up_is_judged_by_the_wall(replayed: Service) -> None:
+    replayed.take(event(0, NOW - DAY))
+    with pytest.raises(Problem, match="occurred_at"):
+        replayed.knowledge.stamp(event(1, NOW + AHEAD_MAX + 1), NOW)
 
 
 STORIES: dict[str, Callable[[Service], object]] = {

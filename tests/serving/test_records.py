@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import IntegrityError
 
 from features.events import Event, Outcome, parse
 from features.log import row_of
@@ -31,11 +30,14 @@ class Refused(Exception):  # noqa: N818  # what a rule says no to
 
 
 class Desk:
-    """A writer on a small table, which counts its commits and how often it lost one."""
+    """A writer on a small table, and the memory of what it learned; it counts commits and rebuildings."""
+
+    sequence = 0
+    disk_is_well = True
 
     def __init__(self, folder: Path) -> None:
         self.engine = open_database(folder / "records.db")
-        self.commits = self.losses = 0
+        self.commits = self.rebuilt = 0
         with self.engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE note (text TEXT PRIMARY KEY)")
             # Checked at the commit only: the way in which a commit, and nothing before it, can fail.
@@ -43,13 +45,27 @@ class Desk:
                 "CREATE TABLE late (text TEXT REFERENCES note (text) DEFERRABLE INITIALLY DEFERRED)"
             )
         event.listen(self.engine, "commit", self._committed)
-        self.writer = Writer(self.engine, lambda: NOW, self._lost)
+        self.writer = Writer(self.engine, lambda: NOW, self)
 
     def _committed(self, _: object) -> None:
         self.commits += 1
 
-    def _lost(self) -> None:
-        self.losses += 1
+    def rebuild(self, engine: Engine) -> None:
+        with reading(engine) as connection:
+            connection.exec_driver_sql("SELECT text FROM note")
+        if not self.disk_is_well:
+            raise OSError("the log cannot be read")
+        self.sequence, self.rebuilt = 0, self.rebuilt + 1
+
+    def learns(self, work: Callable[[Unit], Any]) -> Callable[[Unit], Any]:
+        """The same work, after which something is remembered."""
+
+        def learning(unit: Unit) -> Any:
+            result = work(unit)
+            self.sequence += 1
+            return result
+
+        return learning
 
     def notes(self) -> set[str]:
         with reading(self.engine) as connection:
@@ -112,7 +128,7 @@ def test_one_that_fails_in_a_shared_commit_takes_only_its_own_writes_with_it(des
     a, error, b = desk.together(note("a"), note("bad", then=Refused()), note("b"))
     assert (a, b, type(error)) == ("a", "b", Refused)
     assert desk.notes() == {"a", "b"}
-    assert (desk.commits, desk.losses) == (1, 0)
+    assert (desk.commits, desk.rebuilt) == (1, 0)
 
 
 def test_one_that_fails_alone_is_rolled_back_and_the_next_is_served(desk: Desk) -> None:
@@ -121,25 +137,45 @@ def test_one_that_fails_alone_is_rolled_back_and_the_next_is_served(desk: Desk) 
         desk.writer.do_now(note("bad", then=Refused()))
     assert desk.writer.do_now(note("good")) == "good"
     assert desk.notes() == {"good"}
-    assert desk.losses == 0
+    assert desk.rebuilt == 0
 
 
-def test_a_commit_that_fails_is_told_to_all_who_shared_it_and_what_was_learned_is_dropped(desk: Desk) -> None:
+def test_a_commit_that_fails_is_told_to_all_who_shared_it(desk: Desk) -> None:
     answers = desk.together(note("a"), note("nowhere", into="late"), note("b"))
-    assert [type(answer) for answer in answers] == [IntegrityError] * 3
+    assert [answer.status for answer in answers] == [503] * 3
+    assert all(answer.body.retry for answer in answers)
     assert desk.notes() == set()
-    assert desk.losses == 1
     assert desk.writer.do_now(note("a")) == "a"
     assert desk.notes() == {"a"}
 
 
-def test_what_was_learned_is_dropped_before_anybody_is_told(desk: Desk) -> None:
+def test_nothing_is_rebuilt_where_nothing_was_learned(desk: Desk) -> None:
     desk.writer.start()
-    seen: list[int] = []
-    job = records._Job(note("nowhere", into="late"), lambda *_: seen.append(desk.losses))
-    desk.writer._enqueue(job)
-    desk.writer.stop()
-    assert seen == [1]
+    with pytest.raises(Problem):
+        desk.writer.do_now(note("nowhere", into="late"))
+    assert desk.writer.do_now(note("good")) == "good"
+    assert desk.rebuilt == 0
+
+
+def test_what_was_learned_of_a_failed_commit_is_forgotten_before_the_next_is_served(desk: Desk) -> None:
+    desk.writer.start()
+    with pytest.raises(Problem):
+        desk.writer.do_now(desk.learns(note("nowhere", into="late")))
+    assert (desk.sequence, desk.writer.is_well) == (1, False)
+    assert desk.writer.do_now(lambda _: desk.sequence) == 0
+    assert (desk.rebuilt, desk.writer.is_well) == (1, True)
+
+
+def test_a_memory_that_cannot_be_rebuilt_refuses_until_it_can(desk: Desk) -> None:
+    desk.writer.start()
+    desk.disk_is_well = False
+    for _ in range(2):
+        with pytest.raises(Problem) as refused:
+            desk.writer.do_now(desk.learns(note("nowhere", into="late")))
+        assert (refused.value.status, desk.writer.is_well) == (503, False)
+    desk.disk_is_well = True
+    assert desk.writer.do_now(note("good")) == "good"
+    assert (desk.notes(), desk.rebuilt) == ({"good"}, 1)
 
 
 def test_stopping_finishes_what_waits(desk: Desk) -> None:
@@ -174,7 +210,7 @@ def test_one_that_no_longer_waits_harms_nobody(desk: Desk) -> None:
 
 def test_too_many_waiting_are_asked_to_come_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "WAITING_MAX", 2)
-    writer = Writer(desk.engine, lambda: NOW, lambda: None)
+    writer = Writer(desk.engine, lambda: NOW, desk)
     for _ in range(2):
         writer._enqueue(records._Job(note("a"), lambda *_: None))
     with pytest.raises(Problem) as refused:

@@ -57,10 +57,11 @@ class Platform:
     def __init__(self, folder: Path) -> None:
         self.folder, self.now, self._ids = folder, NOW, iter(range(1_000_000))
         engine = open_database(folder / "records.db")
+        knowledge = Knowledge(Log(folder / "log"), Clock.WALL)
         self.parts = Parts(
             engine=engine,
-            writer=Writer(engine, lambda: self.now, lambda: None),
-            knowledge=Knowledge(Log(folder / "log"), Clock.WALL),
+            writer=Writer(engine, lambda: self.now, knowledge),
+            knowledge=knowledge,
             fraud=NoModel(),
             policy=load_policy(),
             offer_key=b"a key",

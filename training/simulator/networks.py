@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events import network_of
+from features.addresses import network_of
 
 Codes = NDArray[np.uint64]
 _HOME: Final = 10 << 24  # 10.0.0.0/8

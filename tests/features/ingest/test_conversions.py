@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.events import network_of
+from features.addresses import network_of
 from features.ingest.conversions import (
     conversion,
     integer,

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.events import IpSeen, network_of
+from features.addresses import network_of
+from features.events import IpSeen
 from training.simulator.networks import Networks, address_and_network, mixed
 
 NETWORKS = Networks(salt=3, carriers=4, exits=5)
