@@ -26,7 +26,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (UserError, ValueError, FileNotFoundError, LookupError) as failure:
-        err.print(f"[red]assay:[/red] {escape(str(failure))}")
+        err.print(f"[red]assay:[/red] {escape(str(failure))}", soft_wrap=True)
         raise typer.Exit(1) from failure
     except KeyboardInterrupt:
         err.print("stopped")

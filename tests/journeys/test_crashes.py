@@ -94,3 +94,21 @@ def test_what_was_known_before_a_kill_is_known_after_it(
     engine.dispose()
     row = row_of(Event.model_validate(body)) | {"sequence": stamped.sequence, "as_of": stamped.as_of}
     assert np.frombuffer(blob, "<f8").tobytes() == knowledge.vector(row).tobytes()
+
+
+def test_a_home_is_served_once(home: Home, served: Callable[[Home], AbstractContextManager[httpx.Client]]) -> None:
+    with served(home):
+        second = start(home, free_port())
+        _, said = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "is served already" in said
+
+
+def test_what_was_accepted_can_be_read_again(
+    home: Home, event: Make, served: Callable[[Home], AbstractContextManager[httpx.Client]]
+) -> None:
+    with served(home) as client:
+        assert client.post("/v1/score/event", json=event(email_domain="İ" * 200)).status_code == 422
+        assert client.post("/v1/score/event", json=event(email_domain="İ" * 100)).status_code == 200
+    with served(home) as client:
+        assert client.post("/v1/score/event", json=event()).status_code == 200

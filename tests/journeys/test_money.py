@@ -141,3 +141,56 @@ def test_a_prepaid_budget_stops_when_it_is_empty(client: httpx.Client, event: Ma
     assert [decision["decision"] for decision in decisions] == ["approve", "approve", "review"]
     assert decisions[2]["reason_codes"][0] == "budget_exhausted"
     books_balance(client)
+
+
+def answer_case(client: httpx.Client, event: Make, subject: str, disposition: str) -> httpx.Response:
+    fields = {"kind": "disposition", "disposition": disposition, "caused_by": "person"}
+    return client.post("/v1/outcomes", json=outcome(event, subject, **fields))
+
+
+def test_an_answer_that_no_budget_can_follow_is_refused_until_it_can(client: httpx.Client, event: Make) -> None:
+    deposit = {"deposit_id": "small", "amount_micros": 1, "currency": "CNY"}
+    client.post("/v1/ledger/campaigns/c-empty/deposits", json=deposit)
+    body = event(campaign_id="c-empty")
+    decision = client.post("/v1/score/event", json=body).json()
+    assert decision["reason_codes"][0] == "budget_exhausted"
+    refused = answer_case(client, event, body["event_id"], "genuine")
+    assert (refused.status_code, refused.json()["type"], refused.json()["retry"]) == (409, "cannot-follow", True)
+    assert client.get(f"/v1/decisions/{decision['decision_id']}").json()["revision"] == 1
+    more = deposit | {"deposit_id": "enough", "amount_micros": 2_000_000}
+    client.post("/v1/ledger/campaigns/c-empty/deposits", json=more)
+    assert answer_case(client, event, body["event_id"], "genuine").json()["decision_revised"] is True
+    assert wallet(client, body["user_id"])["withdrawable_micros"] == 1_000_000
+
+
+def test_no_decision_promises_money_that_was_taken_back(client: httpx.Client, event: Make) -> None:
+    body = event()
+    decision = approved(client, body)
+    assert answer_case(client, event, body["event_id"], "fraud").json()["reversed_micros"] == 1_000_000
+    assert answer_case(client, event, body["event_id"], "genuine").status_code == 409
+    assert client.get(f"/v1/decisions/{decision['decision_id']}").json()["decision"] == "decline"
+
+
+def test_a_withdrawal_that_was_declined_is_not_approved_by_words(client: httpx.Client, event: Make) -> None:
+    decision = withdraw(client, event)
+    assert answer_case(client, event, decision["event_id"], "genuine").json()["decision_revised"] is False
+    assert client.get(f"/v1/decisions/{decision['decision_id']}").json() == decision
+
+
+def test_a_reversal_that_comes_before_its_event_is_not_forgotten(client: httpx.Client, event: Make) -> None:
+    body = event()
+    fields = {"kind": "reversal", "reversal_kind": "advertiser_reversal", "reason": "duplicate"}
+    early = client.post("/v1/outcomes", json=outcome(event, body["event_id"], **fields)).json()
+    assert (early["subject_known"], early["reversed_micros"]) == (False, 0)
+    approved(client, body)
+    books = wallet(client, body["user_id"])
+    assert books["pending_micros"] == 0
+    books_balance(client)
+
+
+def test_money_of_one_currency_is_never_taken_for_another(client: httpx.Client, event: Make) -> None:
+    body = event()
+    approved(client, body)
+    fields = {"kind": "reversal", "reversal_kind": "card_chargeback", "reason": "fraud", "amount_micros": 5}
+    foreign = client.post("/v1/outcomes", json=outcome(event, body["event_id"], **fields, currency="KWD"))
+    assert (foreign.status_code, foreign.json()["errors"][0]["field"]) == (422, "currency")

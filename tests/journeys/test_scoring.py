@@ -171,3 +171,32 @@ def test_the_pages_of_the_service_load_nothing_from_elsewhere(client: httpx.Clie
 def test_decisions_are_counted_for_prometheus(client: httpx.Client, event: Make) -> None:
     client.post("/v1/score/event", json=event())
     assert 'assay_decisions_total{action="approve",flow="event"}' in client.get("/metrics").text
+
+
+def test_a_batch_with_an_event_of_last_week_scores_nothing_and_names_it(client: httpx.Client, event: Make) -> None:
+    bodies = [event(user_id="batch-late"), event(occurred_at="2026-01-01T00:00:00Z")]
+    answer = client.post("/v1/score/events", json=bodies)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "[1].occurred_at")
+    assert wallet(client, "batch-late")["available_micros"] == 0
+
+
+def test_a_hundred_thousand_bad_items_cost_no_more_than_one(client: httpx.Client) -> None:
+    answer = client.post("/v1/score/events", content=b"[" + b"{}," * 100_000 + b"{}]")
+    assert answer.status_code == 422
+    assert len(answer.content) < 2000
+
+
+def test_a_body_that_grows_as_it_comes_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/v1/outcomes", content=(b" " * 65_536 for _ in range(10)))
+    assert (answer.status_code, answer.json()["type"]) == (413, "body-too-large")
+
+
+def test_figures_for_prometheus_name_nobody(client: httpx.Client, event: Make) -> None:
+    client.get("/v1/ledger/wallets/somebody-in-particular")
+    figures = client.get("/metrics").text
+    assert 'assay_request_seconds_count{route="/v1/ledger/"}' in figures
+    assert "somebody-in-particular" not in figures
+
+
+def test_a_person_whose_id_has_a_slash_has_a_wallet(client: httpx.Client) -> None:
+    assert client.get("/v1/ledger/wallets/a%2Fb").json()["user_id"] == "a/b"
