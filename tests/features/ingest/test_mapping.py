@@ -60,8 +60,8 @@ def test_scalars_stay_text_so_that_no_and_1_compare_with_cells() -> None:
 
 
 def test_an_unknown_name_lists_the_shipped_mappings() -> None:
-    assert shipped() == ["fraudecom", "talkingdata"]
-    with pytest.raises(MappingError, match=r"did you mean talkingdata.*Shipped are fraudecom, talkingdata"):
+    assert shipped() == ["fraudecom", "handbook", "talkingdata"]
+    with pytest.raises(MappingError, match=r"did you mean talkingdata.*Shipped are fraudecom, handbook, talkingdata"):
         load_mapping("talkingdat")
 
 

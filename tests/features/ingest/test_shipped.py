@@ -2,11 +2,13 @@
 
 import csv
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from features.events import Event, Outcome
@@ -36,6 +38,19 @@ def clicks(tmp_path_factory: pytest.TempPathFactory) -> tuple[IngestReport, Log]
 @pytest.fixture(scope="module")
 def purchases(tmp_path_factory: pytest.TempPathFactory) -> tuple[IngestReport, Log]:
     return taken_in("fraudecom", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def payments(tmp_path_factory: pytest.TempPathFactory) -> tuple[IngestReport, Log]:
+    """The first 20,000 rows: the whole file takes minutes."""
+    if not (DATA / "handbook").is_dir():
+        pytest.skip(f"the public data handbook is not in {DATA}; set ASSAY_DATA to where it is")
+    folder = tmp_path_factory.mktemp("few") / "handbook"
+    folder.mkdir()
+    first = next(pq.ParquetFile(DATA / "handbook" / "transactions.parquet").iter_batches(20_000))
+    pq.write_table(pa.Table.from_batches([first]), folder / "transactions.parquet")
+    log = tmp_path_factory.mktemp("handbook") / "log"
+    return ingest(*mapping_for(folder), log), Log(log)
 
 
 def by_id(log: Log, *wanted: str) -> list[Event | Outcome]:
@@ -99,6 +114,18 @@ def test_the_first_purchase_of_the_file_keeps_its_values(purchases: tuple[Ingest
     assert (clean.kind, clean.occurred_at) == ("clean", datetime(2015, 4, 25, 2, 47, tzinfo=UTC))
     assert isinstance(fraud, Outcome)
     assert (fraud.reversal_kind, fraud.reason, fraud.user_id) == ("card_chargeback", "fraud", "1359")
+
+
+def test_a_payment_at_a_terminal_is_a_purchase_from_a_partner(payments: tuple[IngestReport, Log]) -> None:
+    report, log = payments
+    assert (report.rows, report.events, report.outcomes, report.rejected) == (20_000, 20_000, 20_000, 0)
+    payment, outcome = by_id(log, "hb-0", "hb-0-outcome")
+    assert isinstance(payment, Event)
+    assert payment.occurred_at == datetime(2018, 4, 1, 0, 0, 31, tzinfo=UTC)
+    assert (payment.user_id, payment.partner_id, payment.amount_micros) == ("596", "3156", 57_160_000)
+    assert isinstance(outcome, Outcome)
+    assert outcome.occurred_at - payment.occurred_at == timedelta(days=7)
+    assert in_order(log)
 
 
 def test_the_doctor_finds_no_fault_in_real_data_and_says_that_its_delay_is_assumed(
