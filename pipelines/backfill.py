@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from features.frame import event_rows, frame_file, frame_of
 from features.home import Home
 from features.log import Log
-from features.store import OnlineStore
+from features.store.engines import assert_reachable
+from features.store.history import Stamp
+from features.store.materialise import load_rings, materialise
+from features.store.online import OnlineStore
+from features.store.registry import Registry
+from features.store.settings import Settings
 from pipelines.console import UserError, progress
 from pipelines.export import append_recorded
+from pipelines.values import pieces_of
 
 
 @dataclass(frozen=True)
@@ -18,21 +26,40 @@ class Backfilled:
 
 
 def backfill(home: Home) -> Backfilled:
-    """Take in what the service recorded, compute every event's vector, and load each key's values into Feast."""
+    """Take in what the service recorded, compute every event's vector, and load each key's values into Feast.
+
+    Raises Unreachable, before anything is computed, when a store that the environment names does not answer.
+    """
+    settings = Settings.from_environment(home.features)
+    assert_reachable(settings)
     append_recorded(home)
-    events = event_rows(Log(home.log))
+    log = Log(home.log)
+    events = event_rows(log)
     if events.num_rows == 0:
         raise UserError(f"{home.log} holds no events: run `assay simulate` or `assay ingest` first")
-    with progress("backfill", 3) as advance:
+    with progress("backfill", 1) as advance:
         frame = frame_of(events)
         home.features.mkdir(parents=True, exist_ok=True)
         half = frame_file(home.features).with_suffix(".part")
         frame.write_parquet(half)
         half.rename(frame_file(home.features))
         advance(1)
-        store = OnlineStore(home.features)
-        store.apply()
-        advance(1)
-        keys = store.materialise(events)
-        advance(1)
-    return Backfilled(frame.height, frame.width, keys)
+    return Backfilled(frame.height, frame.width, _load(settings, events, _stamp(log)))
+
+
+def _load(settings: Settings, events: pa.Table, stamp: Stamp) -> dict[str, int]:
+    registry, store = Registry(settings), OnlineStore(settings)
+    registry.apply()
+    with progress("keys") as advance:
+        loaded = materialise(store, registry.history, pieces_of(events), stamp, advance)
+        if registry.rings is not None:
+            loaded[registry.rings.name] = load_rings(store, registry.rings, registry.nights()[-1])
+    store.close()
+    return loaded
+
+
+def _stamp(log: Log) -> Stamp:
+    """Values are as of the log's last row; nobody could know them before it was recorded."""
+    sequence, as_of = log.last()
+    recorded = log.read(["recorded_at"], after=sequence - 1)["recorded_at"][-1].as_py()
+    return Stamp(as_of, sequence, max(as_of, recorded))
