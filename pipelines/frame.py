@@ -1,0 +1,156 @@
+"""`assay frame`: a training frame for any other tool. One row an event, exactly as it was known, with its labels.
+
+What arrived after the asked instant is not read, so the same question has the same answer for ever.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import feather
+
+from features.events import instant_of, micros_of
+from features.frame import AMOUNTS, KEYS, frame_of, outcomes_of
+from features.home import Home
+from features.log import Log
+from features.vector import COLUMNS, DESCRIPTIONS, FEATURES, VERSION, events_of
+from features.windows import TABLE
+from pipelines.console import UserError
+from pipelines.secrets import secret_of
+from training.labels import TARGETS, default_maturity, settling_times
+from training.splits import Labelling
+
+DIGESTED: Final = ("event_id", "user_id")
+LABELS: Final = {target: f"label__{target}" for target in TARGETS}
+_TOLD: Final = {
+    "sequence": "order of arrival",
+    "event_id": "the event; a digest unless keys were asked for",
+    "kind": "kind of event",
+    "user_id": "the person; a digest unless keys were asked for",
+    "event_time": "when it occurred, microseconds since 1970",
+    "as_of": "the instant as of which the features are, microseconds since 1970",
+    "reward_micros": "what the person earns, 10^-6 of the currency's unit",
+    "revenue_micros": "what the partner pays, 10^-6 of the currency's unit",
+    **{name: f"{target}, as known at the asked instant; null: nobody can know yet" for target, name in LABELS.items()},
+}
+
+
+class Format(StrEnum):
+    PARQUET = "parquet"
+    CSV = "csv"
+    ARROW = "arrow"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many rows, and of each target how many have a label."""
+
+    rows: int
+    columns: int
+    labelled: Mapping[str, int]
+
+
+def export_frame(
+    home: Home, out: Path, as_of: int, since: int = 0, kind: Format = Format.PARQUET, *, with_keys: bool = False
+) -> Exported:
+    """Write the events with `since <= as_of column <= as_of` to `out`, whole or not at all. Times are microseconds.
+
+    Columns: KEYS, AMOUNTS, FEATURES (NaN where missing), one label a target (null where unknown).
+    Raises UserError when there is no such event.
+    """
+    frame = labelled(home, as_of).filter(pl.col("as_of") >= since)
+    if frame.is_empty():
+        raise UserError(f"{home.log} holds no events of {instant_of(since)} to {instant_of(as_of)}")
+    if not with_keys:
+        frame = digested(frame, secret_of(home.root / "export.key"))
+    half = out.with_name(out.name + ".part")
+    _write(frame, half, kind, {"features": VERSION, "as_of": instant_of(as_of).isoformat()})
+    half.rename(out)
+    return Exported(frame.height, frame.width, {target: frame[name].count() for target, name in LABELS.items()})
+
+
+def labelled(home: Home, as_of: int) -> pl.DataFrame:
+    """Every event that had arrived by `as_of`, its vector as of its arrival, and its labels as known at `as_of`."""
+    log = Log(home.log)
+    frame = frame_of(_arrived(log, as_of))
+    outcomes = outcomes_of(log).filter(pl.col("recorded_at") <= as_of)
+    settling = settling_times(frame, outcomes)
+    labels = [
+        Labelling(target, maturity_of(home), settling).read(frame, outcomes, as_of).alias(name)
+        for target, name in LABELS.items()
+    ]
+    return frame.with_columns(labels)
+
+
+def maturity_of(home: Home) -> dict[str, int]:
+    """A historical file's outcomes are final; live ones may still be corrected for a while."""
+    waits = default_maturity()
+    return dict.fromkeys(waits, 0) if home.manifest.get("clock") == "events" else waits
+
+
+def _arrived(log: Log, as_of: int) -> pa.Table:
+    """The events before the first row of the log that arrived, or made the clock pass, after `as_of`."""
+    table = log.read([*KEYS, "recorded_at", *AMOUNTS, *COLUMNS])
+    late = (table["recorded_at"].to_numpy() > as_of) | (table["as_of"].to_numpy() > as_of)
+    return events_of(table.slice(0, int(np.argmax(late)) if late.any() else len(late)))
+
+
+def digested(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """The same person has the same digest in each frame of one home; without the home's key nobody can go back."""
+
+    def digest(value: str) -> str:
+        return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
+
+    return frame.with_columns(pl.col(name).map_elements(digest, pl.String) for name in DIGESTED)
+
+
+def _write(frame: pl.DataFrame, file: Path, kind: Format, about: Mapping[str, str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if kind is Format.CSV:
+        frame.write_csv(file)
+        return
+    table = frame.to_arrow()
+    table = table.cast(pa.schema([_described(column) for column in table.schema], metadata=dict(about)))
+    if kind is Format.PARQUET:
+        pq.write_table(table, file, compression="zstd")
+    else:
+        feather.write_feather(table, file, compression="zstd")
+
+
+def _described(column: Any) -> Any:
+    """The column with its description, and its unit and reason where it has them, as metadata."""
+    told = {"description": _TOLD.get(column.name) or DESCRIPTIONS[column.name]}
+    feature = _BY_NAME.get(column.name)
+    if feature is not None:
+        told |= {"unit": feature.unit, "reason": feature.reason}
+    # Text of 32-bit offsets: older readers know no other.
+    kind = pa.string() if pa.types.is_large_string(column.type) else column.type
+    return pa.field(column.name, kind, metadata={name: text for name, text in told.items() if text})
+
+
+_BY_NAME: Final = {feature.name: feature for feature in TABLE}
+
+
+def instant_said(text: str) -> int:
+    """Microseconds of `2026-03-01` (its beginning, UTC) or of an RFC 3339 time. Raises ValueError for another text."""
+    try:
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        said = None
+    if said is not None and said.tzinfo is None:
+        said = said.replace(tzinfo=UTC) if len(text) == len("2026-03-01") else None
+    if said is None:
+        raise ValueError(f"{text} is no instant: write 2026-03-01, or 2026-03-01T09:30:00Z")
+    return micros_of(said)
+
+
+assert set(_TOLD) == {*KEYS, *AMOUNTS, *LABELS.values()}, "each column says what it is"
+assert not set(_TOLD) & set(FEATURES)
