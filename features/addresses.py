@@ -30,3 +30,10 @@ def network_of(address: str) -> str:
     """The /24 of an IPv4 address or the /64 of an IPv6 address, in CIDR notation."""
     parsed = ip_address(address)
     return str(ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))
+
+
+@lru_cache(REMEMBERED)
+def wide_network_of(address: str) -> str | None:
+    """The /56 of an IPv6 address, which many providers hand to one home; None for an IPv4 address."""
+    parsed = ip_address(address)
+    return None if parsed.version == 4 else str(ip_network((parsed, 56), strict=False))

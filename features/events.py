@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from features.addresses import address_of, network_of
+from features.addresses import address_of, network_of, wide_network_of
 from features.money import EXPONENTS, MICROS_MAX
 
 SCHEMA_VERSION: Final = 1
@@ -347,6 +347,11 @@ class Event(_Envelope):
     def network_key(self) -> str | None:
         """The network around the person's address: /24 for IPv4, /64 for IPv6."""
         return network_of(self.ip_key) if self.ip_key else None
+
+    @cached_property
+    def wide_network_key(self) -> str | None:
+        """The /56 around the person's IPv6 address: what a provider hands to a whole home. None for IPv4."""
+        return wide_network_of(self.ip_key) if self.ip_key else None
 
 
 class Outcome(_Envelope):

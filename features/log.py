@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 ROWS_PER_FILE_MAX: Final = 250_000
 _STAMPS: Final = {"sequence": pa.int64(), "recorded_at": pa.int64(), "event_time": pa.int64(), "as_of": pa.int64()}
-_KEYS: Final = {"device_key": pa.string(), "ip_key": pa.string(), "network_key": pa.string()}
+_KEYS: Final = {name: pa.string() for name in ("device_key", "ip_key", "network_key", "wide_network_key")}
 _TEXT: Final = (
     "event_id kind user_id task_id goal_id campaign_id partner_id partner_transaction_id click_id offer_id "
     "referrer_user_id payout_destination identity email_domain country attestation revenue_state currency "
@@ -86,7 +86,7 @@ def row_of(record: Event | Outcome) -> Row:
         row["extensions"] = json.dumps(record.extensions, sort_keys=True, ensure_ascii=False)
     if isinstance(record, Event):
         row.update(_flat_parts(record))
-        row.update(device_key=record.device_key, ip_key=record.ip_key, network_key=record.network_key)
+        row.update({name: getattr(record, name) for name in _KEYS})
     return row
 
 
@@ -175,6 +175,14 @@ def _column(payload: pa.Table, name: str) -> Any:
     return payload[name].cast(kind) if name in payload.column_names else pa.nulls(payload.num_rows, kind)
 
 
+def _read(file: Path, columns: Sequence[str] | None) -> pa.Table:
+    """`columns` of one file, by default all. A column that is younger than the file is read as nulls."""
+    written = set(pq.read_schema(file).names)
+    wanted = SCHEMA.names if columns is None else list(columns)
+    table = pq.read_table(file, columns=[name for name in wanted if name in written], partitioning=None)
+    return pa.table({name: _column(table, name) for name in wanted})
+
+
 def table_of(rows: Sequence[Row]) -> pa.Table:
     """Rows made by `row_of`, with `recorded_at` set, as a table that `LogWriter.append` takes."""
     schema = pa.schema({"event_time": pa.int64(), "recorded_at": pa.int64()} | {f.name: f.type for f in PAYLOAD})
@@ -197,7 +205,7 @@ class Log:
             if files[at + 1 :] and int(files[at + 1].stem) <= after + 1:
                 continue
             needed = None if columns is None else list(dict.fromkeys(["sequence", *columns]))
-            table = pq.read_table(file, columns=needed, partitioning=None)
+            table = _read(file, needed)
             yield table.filter(pc.field("sequence") > after) if int(file.stem) <= after else table
 
     def read(self, columns: Sequence[str] | None = None, *, after: int = 0) -> pa.Table:

@@ -39,7 +39,7 @@ def staged_schema(mapping: Mapping) -> pa.Schema:
 def _columns_of(field: str) -> set[str]:
     part, _, name = field.partition(".")
     if part == "ip":
-        return {"ip_address", "ip_provenance", "ip_key", "network_key"}
+        return {"ip_address", "ip_provenance", "ip_key", "network_key", "wide_network_key"}
     if part == "device":
         return {"devices", "device_key"}
     if part == "extensions":

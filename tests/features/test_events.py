@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from features.events import Event, Kind, Outcome, OutcomeKind, instant_of, micros_of, parse
+from features.log import row_of
 
 EVENT: dict[str, Any] = {"event_id": "e", "kind": "task_completed", "occurred_at": "2026-03-01T09:30:00Z"}
 OUTCOME: dict[str, Any] = {"event_id": "o", "subject_event_id": "e", "occurred_at": "2026-03-02T09:30:00Z"}
@@ -94,6 +95,16 @@ def test_an_opted_out_or_all_zero_id_is_missing(device: dict[str, str]) -> None:
 def test_an_address_has_one_spelling_and_its_network(address: str, key: str, network: str) -> None:
     made = event(ip={"address": address})
     assert (made.ip_key, made.network_key) == (key, network)
+
+
+@pytest.mark.parametrize(
+    ("address", "wide"),
+    [("203.0.113.77", None), ("::ffff:203.0.113.77", None), ("2001:db8:1:2ff:3::4", "2001:db8:1:200::/56")],
+)
+def test_only_an_ipv6_address_has_a_wide_network(address: str, wide: str | None) -> None:
+    made = event(ip={"address": address})
+    assert (made.wide_network_key, row_of(made)["wide_network_key"]) == (wide, wide)
+    assert event(ip={"address": address, "provenance": "partner"}).wide_network_key is None
 
 
 def test_a_partners_address_is_nobodys_home() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from features.events import parse
@@ -72,6 +73,18 @@ def test_sequences_and_as_of_follow_arrival_across_files(tmp_path: Path) -> None
 def test_a_log_is_read_from_any_sequence(tmp_path: Path, after: int) -> None:
     log = log_of(tmp_path, days=3)
     assert [row["sequence"] for row in log.rows(after=after)] == list(range(after + 1, 13))
+
+
+def test_a_log_without_a_younger_column_is_read_with_nulls(tmp_path: Path) -> None:
+    log = log_of(tmp_path, days=1)
+    (file,) = log.files()
+    whole = log.read()
+    pq.write_table(whole.drop_columns(["wide_network_key"]), file)
+    assert whole["wide_network_key"].to_pylist()[0] == "2001:db8::/56"
+    assert [row["wide_network_key"] for row in log.rows()] == [None] * 4
+    assert log.read(["wide_network_key", "kind"])["wide_network_key"].null_count == 4
+    assert log.read().schema == SCHEMA
+    assert log.read().drop_columns(["wide_network_key"]).equals(whole.drop_columns(["wide_network_key"]))
 
 
 def test_an_empty_log_is_empty_and_not_an_error(tmp_path: Path) -> None:

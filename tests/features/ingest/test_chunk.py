@@ -37,3 +37,13 @@ def test_every_field_that_an_event_has_can_be_mapped_and_read_back(tmp_path: Pat
     assert not [name for part in (event.fingerprint, event.interaction) for name, value in part if value is None]
     assert {device.kind for device in event.devices} == {"android_id", "idfv", "gaid", "install", "web"}
     assert (row["device_key"], row["network_key"]) == ("android_id:x", None)
+
+
+def test_an_ipv6_address_brings_both_of_its_networks(tmp_path: Path) -> None:
+    event = {"kind": "click", "occurred_at": "t", "fields": {"ip": "address"}}
+    (tmp_path / "a.csv").write_text("t,address\n2026-03-01,2001:db8:1:2ff::7\n2026-03-02,203.0.113.7\n")
+    mapping = parse_mapping(yaml.safe_dump({"name": "six", "target": "fraud", "events": [event]}), "test")
+    ingest(mapping, [tmp_path / "a.csv"], tmp_path / "log")
+    six, four = Log(tmp_path / "log").rows()
+    assert (six["network_key"], six["wide_network_key"]) == ("2001:db8:1:2ff::/64", "2001:db8:1:200::/56")
+    assert (four["network_key"], four["wide_network_key"]) == ("203.0.113.0/24", None)
