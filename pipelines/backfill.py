@@ -8,14 +8,13 @@ from features.frame import event_rows, frame_file, frame_of
 from features.home import Home
 from features.log import Log
 from features.store.engines import assert_reachable
-from features.store.history import Stamp
 from features.store.materialise import load_rings, materialise
 from features.store.online import OnlineStore
 from features.store.registry import Registry
 from features.store.settings import Settings
 from pipelines.console import UserError, progress
 from pipelines.export import append_recorded
-from pipelines.values import pieces_of
+from pipelines.values import Known, last_stamp, learn_daily
 
 
 @dataclass(frozen=True)
@@ -44,22 +43,18 @@ def backfill(home: Home) -> Backfilled:
         frame.write_parquet(half)
         half.rename(frame_file(home.features))
         advance(1)
-    return Backfilled(frame.height, frame.width, _load(settings, events, _stamp(log)))
+    return Backfilled(frame.height, frame.width, _load(settings, log, events))
 
 
-def _load(settings: Settings, events: pa.Table, stamp: Stamp) -> dict[str, int]:
-    registry, store = Registry(settings), OnlineStore(settings)
+def _load(settings: Settings, log: Log, events: pa.Table) -> dict[str, int]:
+    registry, store, known = Registry(settings), OnlineStore(settings), Known()
     registry.apply()
+    with progress("history", events.num_rows) as advance:
+        learn_daily(known, log, events, registry.history, advance)
+    stamp = last_stamp(log)
     with progress("keys") as advance:
-        loaded = materialise(store, registry.history, pieces_of(events), stamp, advance)
+        loaded = materialise(store, registry.history, known.pieces(events, stamp.as_of), stamp, advance)
         if registry.rings is not None:
             loaded[registry.rings.name] = load_rings(store, registry.rings, registry.nights()[-1])
     store.close()
     return loaded
-
-
-def _stamp(log: Log) -> Stamp:
-    """Values are as of the log's last row; nobody could know them before it was recorded."""
-    sequence, as_of = log.last()
-    recorded = log.read(["recorded_at"], after=sequence - 1)["recorded_at"][-1].as_py()
-    return Stamp(as_of, sequence, max(as_of, recorded))

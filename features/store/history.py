@@ -38,6 +38,11 @@ class Stamp:
         if self.created < self.as_of:
             raise ValueError("values cannot have been known before the instant that they describe")
 
+    @property
+    def file(self) -> Path:
+        day = instant_of(self.as_of).date()
+        return Path(f"day={day}") / f"{self.as_of:020d}-{self.sequence:015d}.parquet"
+
 
 @dataclass(frozen=True)
 class History:
@@ -52,6 +57,9 @@ class History:
 
     def files(self, view: View) -> list[Path]:
         return sorted(self.place(view).glob("day=*/*.parquet"))
+
+    def has(self, view: View, stamp: Stamp) -> bool:
+        return (self.place(view) / stamp.file).exists()
 
     def forget(self, view: View, as_of: int) -> None:
         """Drop the days that are older than KEPT."""
@@ -93,8 +101,7 @@ class Adding:
                 half.unlink()
 
     def _file(self, view: View) -> Path:
-        day = instant_of(self.stamp.as_of).date()
-        return self.history.place(view) / f"day={day}" / f"{self.stamp.as_of:020d}-{self.stamp.sequence:015d}.parquet"
+        return self.history.place(view) / self.stamp.file
 
     def _table(self, view: View, keys: Sequence[str], values: Vector) -> pa.Table:
         stamps = {"event_timestamp": self.stamp.as_of, "created_timestamp": self.stamp.created}

@@ -1,0 +1,90 @@
+"""The history that a backfill leaves: each day's values, once, and as they were known."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from features.events import micros_of, parse
+from features.fold import Windows
+from features.frame import event_rows
+from features.log import Log, LogWriter, row_of, table_of
+from features.retrieval import retrieve
+from features.store.history import History
+from features.store.registry import Registry
+from features.store.settings import Settings
+from features.store.shape import graph_views, window_views
+from features.windows import TABLE, Entity
+from pipelines.values import Known, last_stamp, learn_daily
+
+START = micros_of(datetime(2026, 3, 1, tzinfo=UTC))
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+USER = window_views()[Entity.USER]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    """Two people, an event of each every day at six; the second one stops after the third day. Five days."""
+    rows = []
+    for day in range(5):
+        for person in ("u1", "u2") if day < 3 else ("u1",):
+            at = START + day * DAY + 6 * HOUR
+            said = datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            body = {"event_id": f"{person}-{day}", "kind": "ad_viewed", "user_id": person, "occurred_at": said}
+            rows.append(row_of(parse(body | {"devices": [{"id": f"d{day}", "kind": "web"}]})) | {"recorded_at": at})
+    LogWriter(tmp_path / "log").append(table_of(rows))
+    return Log(tmp_path / "log")
+
+
+def history_of(log: Log, folder: Path) -> tuple[Known, pa.Table, History]:
+    known, events, history = Known(), event_rows(log), History(folder / "values")
+    learn_daily(known, log, events, history)
+    return known, events, history
+
+
+def test_each_day_but_the_last_is_in_the_history_once(log: Log, tmp_path: Path) -> None:
+    _, _, history = history_of(log, tmp_path)
+    first = {file: file.stat().st_mtime_ns for file in history.files(USER)}
+    assert [file.parent.name for file in first] == [f"day=2026-03-0{day}" for day in (1, 2, 3, 4)]
+    history_of(log, tmp_path)
+    assert {file: file.stat().st_mtime_ns for file in history.files(USER)} == first
+
+
+def test_a_training_set_sees_each_day_as_it_was(log: Log, tmp_path: Path) -> None:
+    settings = Settings(tmp_path)
+    registry = Registry(settings)
+    registry.apply()
+    history_of(log, tmp_path)
+    asked = pl.DataFrame({"user_id": ["u1", "u1", "u2", "u2"], "at": [START + n * DAY for n in (1, 4, 4, 20)]})
+    answer = retrieve(registry, asked, ["user__count__7d", "graph__user_devices"], "at")
+    assert answer["user__count__7d"].to_list() == [1, 4, 3, None]
+    assert answer["graph__user_devices"].to_list() == [1, 4, 3, 3]
+
+
+def test_the_values_at_the_end_are_the_folds(log: Log, tmp_path: Path) -> None:
+    known, events, _ = history_of(log, tmp_path)
+    windows = Windows(TABLE)
+    for row in events.to_pylist():
+        windows.fold(row)
+    as_of = events["as_of"][-1].as_py()
+    for view, keys, values in known.pieces(events, as_of):
+        if view.name in {"user", "device"}:
+            exact = np.array([windows.of_entity(view.entity, key, as_of) for key in keys])
+            np.testing.assert_array_equal(values, exact)
+    graph = {
+        view.name: (keys, values)
+        for view, keys, values in known.pieces(events, as_of)
+        if view in graph_views().values()
+    }
+    keys, values = graph["user_graph"]
+    assert dict(zip(keys, values[:, 0].tolist(), strict=True)) == {"u1": 5.0, "u2": 3.0}
+
+
+def test_values_are_known_when_their_last_row_was_recorded(log: Log) -> None:
+    stamp = last_stamp(log)
+    assert (stamp.sequence, stamp.as_of) == log.last()
+    assert stamp.created == START + 4 * DAY + 6 * HOUR

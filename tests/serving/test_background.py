@@ -1,0 +1,98 @@
+"""The projection duty: what the service learned reaches the store; a store that is lost stops nothing."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from features.fold import Changed
+from features.store.online import OnlineStore
+from features.store.settings import Settings, Unreachable
+from features.windows import Entity, features_of
+from serving import background
+from serving.background import Background
+from serving.problems import Problem
+
+AT = 1_772_000_000_000_000
+
+
+class Knowledge:
+    """Keys that changed, each given out once."""
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.sequence = list(names), 5
+
+    def take_changes(self, limit: int) -> list[Changed]:
+        taken, self.names = self.names[:limit], self.names[limit:]
+        return [Changed(Entity.USER, name, AT, [1.0] * len(features_of(Entity.USER))) for name in taken]
+
+
+class Writer:
+    """Runs what it is given, or is too busy to."""
+
+    busy = False
+
+    def do_now(self, work: Callable[[Any], Any]) -> Any:
+        if self.busy:
+            raise Problem(503, "busy", "later", retry=True)
+        return work(None)
+
+
+def made(folder: Path, knowledge: Knowledge, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Background:
+    monkeypatch.setattr(background, "PERIOD_SECONDS", 0.01)
+    monkeypatch.setattr(Background, "_mature", lambda _: None)
+    monkeypatch.setattr(Background, "_pay", lambda _: None)
+    parts: Any = SimpleNamespace(knowledge=knowledge, writer=writer)
+    return Background(parts, folder)
+
+
+def held(folder: Path, key: str) -> float | None:
+    store = OnlineStore(Settings(folder))
+    try:
+        return store.read(Entity.USER, key, AT)["user__count__7d"]
+    finally:
+        store.close()
+
+
+def test_what_changed_reaches_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duties = made(tmp_path, Knowledge(*(f"u{at}" for at in range(1_000))), Writer(), monkeypatch)
+    duties.start()
+    until = time.monotonic() + 20
+    while held(tmp_path, "u999") is None and time.monotonic() < until:
+        time.sleep(0.02)
+    duties.stop()
+    assert {held(tmp_path, name) for name in ("u0", "u500", "u999")} == {1.0}
+
+
+def test_what_changed_last_is_written_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    knowledge, writer = Knowledge("u1"), Writer()
+    writer.busy = True
+    duties = made(tmp_path, knowledge, writer, monkeypatch)
+    duties.start()
+    time.sleep(0.1)
+    assert held(tmp_path, "u1") is None
+    writer.busy = False
+    duties.stop()
+    assert held(tmp_path, "u1") == 1.0
+
+
+def test_a_store_that_does_not_answer_is_named_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_REDIS", "redis://127.0.0.1:1/0")
+    duties = made(tmp_path, Knowledge(), Writer(), monkeypatch)
+    with pytest.raises(Unreachable, match="ASSAY_REDIS"):
+        duties.start()
+
+
+def test_a_store_that_is_lost_stops_no_other_duty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise ConnectionError("lost")
+
+    monkeypatch.setattr(OnlineStore, "write", lost)
+    duties = made(tmp_path, Knowledge("u1"), Writer(), monkeypatch)
+    duties.start()
+    time.sleep(0.2)
+    assert all(thread.is_alive() for thread in duties._threads)
+    duties.stop()
