@@ -16,28 +16,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.intelligence.distance import distance_km, over, speed_kmh
+from features.intelligence.distance import distance_km, many, over, travel_kmh
 from features.intelligence.ranges import Vector
 
 
 @dataclass(frozen=True)
 class Derived:
-    """`number` takes the columns, then the values of other features by name: floats, or arrays of equal length.
-
-    It answers NaN wherever one of them is NaN.
-    """
+    """`number` is compiled; it takes the columns, then the values of other features by name. NaN in, NaN out."""
 
     name: str
     columns: tuple[str, ...]
     values: tuple[str, ...]
-    number: Callable[..., Any]
+    number: Callable[..., float]
     description: str
     unit: str
     reason: str
-
-
-def _travel(latitude: Any, longitude: Any, last_latitude: Any, last_longitude: Any, seconds: Any) -> Any:
-    return speed_kmh(distance_km(latitude, longitude, last_latitude, last_longitude), seconds)
 
 
 _PLACE: Final = ("latitude", "longitude")
@@ -57,7 +50,7 @@ DERIVED: Final = (
         "user__travel_speed_kmh",
         _PLACE,
         (*_LAST_PLACE, "user__since_latitude__1d"),
-        _travel,
+        travel_kmh,
         "least speed from the user's previous place to here, less 100 km of doubt, over ten minutes at least",
         "km/h",
         "nobody is faster than an airliner, about 900 km/h; a VPN that is switched on is",
@@ -109,6 +102,7 @@ class Derivation:
         if missing:
             raise ValueError(f"derived features need window features that are not there: {', '.join(missing)}")
         self._places = [[known[name] for name in feature.values] for feature in self.features]
+        self._many = [many(one.number, len(one.columns) + len(one.values)) for one in self.features]
 
     def read(self, row: Mapping[str, Any], vector: Vector, into: Vector) -> None:
         """Write the features of one row into `into`, `(derived,)`. `vector` holds the values of `names`."""
@@ -123,7 +117,7 @@ class Derivation:
         found = np.empty((table.num_rows, len(self.features)))
         for at, (feature, places) in enumerate(zip(self.features, self._places, strict=True)):
             columns = [_numbers(table[column]) for column in feature.columns]
-            found[:, at] = feature.number(*columns, *(matrix[:, place] for place in places))
+            found[:, at] = self._many[at](*columns, *(matrix[:, place] for place in places))
         return found
 
 

@@ -290,9 +290,21 @@ INTRINSIC: Final = (*_EVENT, *_DEVICE, *_TOUCH)
 COLUMNS: Final = tuple(dict.fromkeys(column for feature in INTRINSIC for column in feature.columns))
 
 
+# What is one function of one column, as most are, is read without asking it how.
+_PLAIN: Final = [
+    (at, feature.column, feature.number)
+    for at, feature in enumerate(INTRINSIC)
+    if len(feature.columns) == 1 and not feature.partial and not feature.grains
+]
+_OTHERS: Final = [(at, feature) for at, feature in enumerate(INTRINSIC) if at not in {plain[0] for plain in _PLAIN}]
+
+
 def read(row: Mapping[str, Any], into: Vector) -> None:
     """Write the event's own features into `into`; missing (NaN) where the event does not say."""
-    for at, feature in enumerate(INTRINSIC):
+    for at, column, number in _PLAIN:
+        value = row[column]
+        into[at] = np.nan if value is None else number(value)
+    for at, feature in _OTHERS:
         into[at] = feature.of(row)
 
 

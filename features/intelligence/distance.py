@@ -1,13 +1,15 @@
-"""How far apart two places are, and how fast somebody must have been: compiled once, for one row and for many alike.
+"""How far apart two places are, and how fast somebody must have been: one compiled body, for one row and for many.
 
-The functions are numpy ufuncs: numbers or arrays, float64, NaN where something is unknown.
+All take and return float64, and answer NaN where something is unknown. `many` makes of each a numpy ufunc.
 """
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import numba
-from numba import float64
+from numba import float64, njit
 
 EARTH_KM: Final = 6371.0088
 """Mean radius of the Earth (IUGG R1, Moritz 2000, Geodetic Reference System 1980)."""
@@ -18,7 +20,8 @@ SECONDS_MIN: Final = 600.0
 _vectorize: Any = numba.vectorize  # it carries no types
 
 
-def _distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
+@njit(cache=True)
+def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
     """Great-circle distance of two places in degrees, kilometres: 0 to 20,015.
 
     The haversine formula (Sinnott 1984, Virtues of the Haversine, Sky and Telescope 68, 159), exact for near places,
@@ -35,7 +38,8 @@ def _distance_km(latitude: float, longitude: float, other_latitude: float, other
     return 2.0 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
 
 
-def _speed_kmh(distance: float, seconds: float) -> float:
+@njit(cache=True)
+def speed_kmh(distance: float, seconds: float) -> float:
     """The least speed that explains `distance` (km) in `seconds`, km/h: less what the places may be wrong by.
 
     The time is taken without its sign (an event may be late), and as ten minutes at least.
@@ -45,13 +49,21 @@ def _speed_kmh(distance: float, seconds: float) -> float:
     return max(0.0, distance - UNCERTAINTY_KM) / (max(SECONDS_MIN, abs(seconds)) / 3600.0)
 
 
-def _over(part: float, whole: float) -> float:
+@njit(cache=True)
+def over(part: float, whole: float) -> float:
     """`part / whole`; NaN where either is unknown or the whole is not above zero."""
     if not whole > 0.0:
         return math.nan
     return part / whole
 
 
-distance_km: Any = _vectorize([float64(float64, float64, float64, float64)], cache=True)(_distance_km)
-speed_kmh: Any = _vectorize([float64(float64, float64)], cache=True)(_speed_kmh)
-over: Any = _vectorize([float64(float64, float64)], cache=True)(_over)
+@njit(cache=True)
+def travel_kmh(latitude: float, longitude: float, last_latitude: float, last_longitude: float, seconds: float) -> float:
+    """The least speed from the last place to this one, `seconds` later, km/h."""
+    return speed_kmh(distance_km(latitude, longitude, last_latitude, last_longitude), seconds)
+
+
+@cache  # a function is compiled once; there are as many as features
+def many(one: Callable[..., float], arguments: int) -> Any:
+    """The ufunc of a compiled function: the same body, over whole arrays."""
+    return _vectorize([float64(*[float64] * arguments)], cache=True)(one)
