@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from features.frame import event_rows, frame_file, frame_of
 from features.home import Home
 from features.log import Log
@@ -14,7 +12,7 @@ from features.store.registry import Registry
 from features.store.settings import Settings
 from pipelines.console import UserError, progress
 from pipelines.export import append_recorded
-from pipelines.values import Known, last_stamp, learn_daily
+from pipelines.values import Known, learn_daily
 
 
 @dataclass(frozen=True)
@@ -43,17 +41,17 @@ def backfill(home: Home) -> Backfilled:
         frame.write_parquet(half)
         half.rename(frame_file(home.features))
         advance(1)
-    return Backfilled(frame.height, frame.width, _load(settings, log, events))
+    return Backfilled(frame.height, frame.width, _load(settings, log))
 
 
-def _load(settings: Settings, log: Log, events: pa.Table) -> dict[str, int]:
+def _load(settings: Settings, log: Log) -> dict[str, int]:
     registry, store, known = Registry(settings), OnlineStore(settings), Known()
     registry.apply()
-    with progress("history", events.num_rows) as advance:
-        learn_daily(known, log, events, registry.history, advance)
-    stamp = last_stamp(log)
+    with progress("history", log.last()[0]) as advance:
+        stamp = learn_daily(known, log, registry.history, advance)
     with progress("keys") as advance:
-        loaded = materialise(store, registry.history, known.pieces(events, stamp.as_of), stamp, advance)
+        pieces = known.pieces(stamp.as_of, since=0)
+        loaded = materialise(store, registry.history, pieces, stamp, advance)
         if registry.rings is not None:
             loaded[registry.rings.name] = load_rings(store, registry.rings, registry.nights()[-1])
     store.close()

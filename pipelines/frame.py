@@ -25,11 +25,11 @@ from features.vector import COLUMNS, DESCRIPTIONS, FEATURES, VERSION, events_of
 from features.windows import TABLE
 from pipelines.console import UserError
 from pipelines.secrets import secret_of
-from training.labels import TARGETS, default_maturity, settling_times
+from training.labels import TARGETS, Target, default_maturity, settling_times
 from training.splits import Labelling
 
 DIGESTED: Final = ("event_id", "user_id")
-LABELS: Final = {target: f"label__{target}" for target in TARGETS}
+LABELS: Final[dict[Target, str]] = {target: f"label__{target}" for target in TARGETS}
 _TOLD: Final = {
     "sequence": "order of arrival",
     "event_id": "the event; a digest unless keys were asked for",

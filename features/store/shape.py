@@ -74,14 +74,17 @@ def _lives(feature: Windowed | Ratio) -> int:
 
 
 def graph_views() -> dict[Entity, View]:
-    """The features of the device graph, by the entity that the second word of their name says."""
-    views = {}
-    for entity in Entity:
-        chosen = [feature for feature in GRAPH_FEATURES if feature.name.startswith(f"graph__{entity.label}_")]
-        if chosen:
-            fields = tuple(_field(feature, NO_EDGE_LIVES) for feature in chosen)
-            views[entity] = View(f"{entity.label}_graph", entity, fields)
-    return views
+    """The features of the device graph, one view an entity."""
+    fields: dict[Entity, list[Field]] = {}
+    for feature in GRAPH_FEATURES:
+        fields.setdefault(_owner(feature.name), []).append(_field(feature, NO_EDGE_LIVES))
+    return {entity: View(f"{entity.label}_graph", entity, tuple(some)) for entity, some in fields.items()}
+
+
+def _owner(name: str) -> Entity:
+    """The entity that the second word of a graph feature's name says; what names none is about the person."""
+    word = name.removeprefix("graph__").split("_")[0]
+    return next((entity for entity in (Entity.DEVICE, Entity.DESTINATION) if entity.label == word), Entity.USER)
 
 
 def ring_view(descriptions: Sequence[tuple[str, str]]) -> View:

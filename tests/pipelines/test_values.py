@@ -5,20 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pytest
+from polars.testing import assert_frame_equal
 
 from features.events import micros_of, parse
 from features.fold import Windows
 from features.frame import event_rows
 from features.log import Log, LogWriter, row_of, table_of
 from features.retrieval import retrieve
-from features.store.history import History
+from features.store.history import History, Stamp
 from features.store.registry import Registry
 from features.store.settings import Settings
-from features.store.shape import graph_views, window_views
+from features.store.shape import window_views
 from features.windows import TABLE, Entity
-from pipelines.values import Known, last_stamp, learn_daily
+from pipelines.values import Known, learn_daily
 
 START = micros_of(datetime(2026, 3, 1, tzinfo=UTC))
 HOUR = 3_600_000_000
@@ -40,10 +40,9 @@ def log(tmp_path: Path) -> Log:
     return Log(tmp_path / "log")
 
 
-def history_of(log: Log, folder: Path) -> tuple[Known, pa.Table, History]:
-    known, events, history = Known(), event_rows(log), History(folder / "values")
-    learn_daily(known, log, events, history)
-    return known, events, history
+def history_of(log: Log, folder: Path) -> tuple[Known, Stamp, History]:
+    known, history = Known(), History(folder / "values")
+    return known, learn_daily(known, log, history), history
 
 
 def test_each_day_but_the_last_is_in_the_history_once(log: Log, tmp_path: Path) -> None:
@@ -66,25 +65,41 @@ def test_a_training_set_sees_each_day_as_it_was(log: Log, tmp_path: Path) -> Non
 
 
 def test_the_values_at_the_end_are_the_folds(log: Log, tmp_path: Path) -> None:
-    known, events, _ = history_of(log, tmp_path)
+    known, stamp, _ = history_of(log, tmp_path)
     windows = Windows(TABLE)
-    for row in events.to_pylist():
+    for row in event_rows(log).to_pylist():
         windows.fold(row)
-    as_of = events["as_of"][-1].as_py()
-    for view, keys, values in known.pieces(events, as_of):
-        if view.name in {"user", "device"}:
-            exact = np.array([windows.of_entity(view.entity, key, as_of) for key in keys])
-            np.testing.assert_array_equal(values, exact)
-    graph = {
-        view.name: (keys, values)
-        for view, keys, values in known.pieces(events, as_of)
-        if view in graph_views().values()
-    }
-    keys, values = graph["user_graph"]
-    assert dict(zip(keys, values[:, 0].tolist(), strict=True)) == {"u1": 5.0, "u2": 3.0}
+    pieces = {view.name: (view, keys, values) for view, keys, values in known.pieces(stamp.as_of, since=0)}
+    for name in ("user", "device"):
+        view, keys, values = pieces[name]
+        exact = np.array([windows.of_entity(view.entity, key, stamp.as_of) for key in keys])
+        np.testing.assert_array_equal(values, exact)
+    view, keys, values = pieces["user_graph"]
+    devices = values[:, view.names.index("graph__user_devices")]
+    assert dict(zip(keys, devices.tolist(), strict=True)) == {"u1": 5.0, "u2": 3.0}
 
 
-def test_values_are_known_when_their_last_row_was_recorded(log: Log) -> None:
-    stamp = last_stamp(log)
+def test_values_are_known_when_their_last_row_was_recorded(log: Log, tmp_path: Path) -> None:
+    _, stamp, _ = history_of(log, tmp_path)
     assert (stamp.sequence, stamp.as_of) == log.last()
     assert stamp.created == START + 4 * DAY + 6 * HOUR
+
+
+def test_keys_of_which_nothing_is_believed_any_more_are_left_out(log: Log, tmp_path: Path) -> None:
+    known, stamp, _ = history_of(log, tmp_path)
+    year_later = stamp.as_of + 365 * DAY
+    assert list(known.pieces(year_later, since=0)) == []
+    today = {key for view, keys, _ in known.pieces(stamp.as_of, stamp.as_of) if view == USER for key in keys}
+    assert today == {"u1"}
+
+
+def test_the_files_of_the_log_make_no_difference(log: Log, tmp_path: Path) -> None:
+    """Whether a day came in one file or in many."""
+    many = LogWriter(tmp_path / "many")
+    for row in log.rows():
+        many.append(table_of([{name: value for name, value in row.items() if name not in ("sequence", "as_of")}]))
+    one, other = (history_of(kept, tmp_path / str(at))[2] for at, kept in enumerate((log, Log(many.folder))))
+    assert len(Log(many.folder).files()) > len(log.files())
+    for left, right in zip(one.files(USER), other.files(USER), strict=True):
+        assert left.name == right.name
+        assert_frame_equal(pl.read_parquet(left), pl.read_parquet(right))
