@@ -1,0 +1,30 @@
+"""`assay graph nightly`: the nightly features of the graph, day by day, and again only where something changed."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from features.home import Home
+from pipelines.console import explained, out
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="instant, UTC; left out: now"),
+]
+
+
+def nightly(
+    as_of: AsOf = None,
+    days: Annotated[int, typer.Option(help="how many of the last whole days get a table", min=1)] = 1,
+    engine: Annotated[str, typer.Option(help="local, or dask for several interpreters")] = "local",
+    workers: Annotated[int, typer.Option(help="interpreters of the engine dask", min=1)] = 2,
+) -> None:
+    """The graph's features of every person, as of the end of each day; what is there already is left as it is."""
+    from pipelines.rings import nightly as run  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.rings import nights_until, shown  # noqa: PLC0415
+
+    with explained():
+        home = Home.from_environment()
+        made = run(home, nights_until(home, as_of, days), engine, workers)
+        shown(made, out.print)
