@@ -15,7 +15,7 @@ with app.setup:
 
     from features.home import Home
     from features.log import Log, recorded_now
-    from features.neighbourhood import HOPS_MAX, NODES_MAX, graph_as_of, neighbourhood, ties_of
+    from features.neighbourhood import HOPS_MAX, NODES_MAX, graph_as_of, neighbourhood
     from notebooks import answering, drawing, evidence, flagged, wording
     from serving import records
     from serving.cases import LISTED_MAX
@@ -282,22 +282,22 @@ def _(before, seen, strongest, whole):
 def _(home, log, look_again, seen):
     look_again
     # Read once for all decisions, and only when one was chosen.
-    ties = None
+    recorded = None
     if seen is not None:
         with flagged.read_only(home.records) as _connection:
-            ties = ties_of(log, rows_of(records.recorded_after(_connection, log.last()[0])))
-    return (ties,)
+            recorded = rows_of(records.recorded_after(_connection, log.last()[0]))
+    return (recorded,)
 
 
 @app.cell
-def _(seen, ties):
+def _(log, recorded, seen):
     near, fresh = None, set()
     if seen is not None and seen.user_id is not None:
         _node = f"user:{seen.user_id}"
-        _graph = graph_as_of(ties, seen.sequence)
-        _earlier = set(graph_as_of(ties, seen.sequence - 1).neighbours(_node))
-        near = neighbourhood(_graph, _node, HOPS_MAX, NODES_MAX)
-        fresh = {frozenset((_node, other)) for other in set(_graph.neighbours(_node)) - _earlier}
+        near = neighbourhood(graph_as_of(log, seen.sequence, recorded), _node, HOPS_MAX, NODES_MAX)
+        fresh = {
+            frozenset((_node, other)) for other, tie in near.adj[_node].items() if tie["sequence"] == seen.sequence
+        }
     return fresh, near
 
 

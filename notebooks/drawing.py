@@ -19,6 +19,8 @@ KINDS: Final = {
     "user": ("o", "#3b7dd8", "person"),
     "device": ("s", "#f0a202", "device"),
     "destination": ("D", "#2a9d6f", "payout destination"),
+    "identity": ("^", "#8e5bb5", "verified identity"),
+    "network": ("h", "#8f6b4a", "network"),
 }
 # Beyond this many nodes, only the nearest are labelled; the list beside the picture names them all.
 LABELLED_MAX: Final = 26

@@ -1,8 +1,8 @@
-"""The device graph: who is tied to whom by a device or a payout destination, as of now.
+"""The device graph: who is tied to whom by devices, payout destinations, identities and referrals, as of an event.
 
-A union-find over people, devices and destinations. An IP address or a fingerprint alone never joins anybody:
-households, dormitories and carriers share those. A hub (over `DEGREE_MAX` neighbours) joins nobody further, so that
-one public tablet does not turn a town into a ring.
+Two answers, kept apart. The *ring* (component) says that accounts have to do with each other: joining.py holds its
+rule. The *same person* says that one human being is behind two accounts, with a confidence: persons.py holds that one.
+Networks are tied to people for a reviewer's eye, and join nobody.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,33 +10,64 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from features.fold import Vector
+from features.graph import snapshots
+from features.graph.folding import fold
+from features.graph.history import members_at
+from features.graph.joining import limit_of
+from features.graph.layout import (
+    BORN,
+    FIRST,
+    HEAD,
+    KIND,
+    LAST,
+    NONE,
+    OTHER,
+    PERSON,
+    R_DESTINATION,
+    REFUSED,
+    ROW_WIDTH,
+    SAYS_NOTHING,
+    SEQUENCE,
+    SINCE,
+    TIES,
+    UNIONS,
+    USER,
+    Integers,
+    next_of,
+    root_of,
+)
+from features.graph.peers import accounts_of, confidence_between
+from features.graph.persons import ACCOUNTS_MAX, PERSON_MIN, WEIGHTS
+from features.graph.reading import WIDTH, read, replay
+from features.graph.rows import ATTESTED, OUTCOMES, REFERRALS, SAYING, devices_of, verdict_of
+from features.graph.store import Store
+from features.graph.tables import KEYS, Number, rows_of
 
-DEGREE_MAX: Final = 64
-UNSEEN: Final = 0
+Vector = NDArray[np.float64]
+
+GRAPH_DAYS: Final = 90
+"""What was last seen so many days before today is forgotten: honest phones and addresses change hands by then."""
+
+ROWS_AT_ONCE: Final = 65_536
+_NO_VECTORS: Final = np.empty((0, WIDTH))
 
 
 @dataclass(frozen=True)
-class GraphFeature:
-    name: str
-    description: str
+class Tie:
+    """A tie of a node: the first and last time (microseconds) at which both ends were seen, and the first sequence."""
 
-
-GRAPH_FEATURES: Final = (
-    GraphFeature("graph__user_devices", "different devices that this person has used"),
-    GraphFeature("graph__device_users", "different people who have used this device"),
-    GraphFeature("graph__destination_users", "different people who are paid to this destination"),
-    GraphFeature("graph__user_component_users", "people tied to this person through devices and destinations"),
-    GraphFeature("graph__user_component_devices", "devices of the people tied to this person"),
-    GraphFeature("graph__device_component_users", "people tied to this device through devices and destinations"),
-    GraphFeature("graph__device_component_devices", "devices tied to this device"),
-)
+    node: str
+    first: int
+    last: int
+    sequence: int
 
 
 @dataclass(frozen=True)
 class Union:
-    """One joining of two components: with these, a component can be asked for as of any earlier sequence."""
+    """One joining of two components; after a rebuild, all that still hold bear the rebuild's sequence."""
 
     sequence: int
     kept: str
@@ -44,92 +75,151 @@ class Union:
 
 
 class DeviceGraph:
-    """Nodes are `user:ID`, `device:KIND:ID` and `destination:DIGEST`. Reading never changes what is known."""
+    """What is tied now. Rows come in the order of their sequence, outcomes among them; reading changes nothing.
 
-    def __init__(self) -> None:
-        self.unions: list[Union] = []
-        self._parent: dict[str, str] = {}
-        self._users: dict[str, int] = {}
-        self._devices: dict[str, int] = {}
-        self._neighbours: dict[str, set[str]] = {}
+    A day's first row takes away what was last seen more than `keep_days` before, so the state follows from the rows
+    alone. Online and offline agree if, and only if, both fold the same rows from the same beginning or snapshot.
+    """
+
+    def __init__(self, keep_days: int = GRAPH_DAYS) -> None:
+        self.store = Store(keep_days)
 
     def read(self, row: Mapping[str, Any], into: Vector) -> None:
-        """Write the seven features as of now into `into`: missing (NaN) without the node, zero for one never seen."""
-        user, device, destination = nodes_of(row)
-        into[0] = self._degree(user, "device:")
-        into[1] = self._degree(device, "user:")
-        into[2] = self._degree(destination, "user:")
-        into[3:5] = self._component(user)
-        into[5:7] = self._component(device)
+        """Write the features as of now into `into`, in the order of GRAPH_FEATURES."""
+        read(self.store.arrays, self._numbers(row, self.store.known), into, WEIGHTS)
 
     def fold(self, row: Mapping[str, Any]) -> None:
-        """Tie the event's person to its device and to its destination."""
-        user, device, destination = nodes_of(row)
-        for node in (user, device):
-            if node is not None:
-                self._add(node)
-        for other in (device, destination):
-            if user is not None and other is not None:
-                self._tie(user, other, row["sequence"])
+        """Learn a row of the log, event or outcome. An outcome teaches only if it names its person (`user_id`)."""
+        store = self.store
+        numbers = self._numbers(row, store.number)
+        store.make_room_for_ties(ROW_WIDTH)
+        fold(store.arrays, numbers)
+        store.tidy()
+
+    def vectors(self, events: pa.Table) -> Vector:
+        """`(events, features)`: each row as of itself, then learned; the same as row by row. NaN for outcomes."""
+        into = np.full((events.num_rows, WIDTH), np.nan)
+        for start in range(0, events.num_rows, ROWS_AT_ONCE):
+            self._replay(events.slice(start, ROWS_AT_ONCE), into[start : start + ROWS_AT_ONCE])
+        return into
+
+    def learn(self, events: pa.Table) -> None:
+        """The same without reading."""
+        for start in range(0, events.num_rows, ROWS_AT_ONCE):
+            self._replay(events.slice(start, ROWS_AT_ONCE), _NO_VECTORS)
+
+    def _replay(self, events: pa.Table, into: Vector) -> None:
+        rows = rows_of(events, self.store.number)
+        self.store.make_room_for_ties(int((rows[:, R_DESTINATION:] >= 0).sum()))
+        replay(self.store.arrays, rows, into, WEIGHTS)
+        self.store.tidy()
+
+    def _numbers(self, row: Mapping[str, Any], number: Number) -> Integers:
+        kind = row["kind"]
+        is_outcome = kind in OUTCOMES
+        verdict = verdict_of(*(row.get(name) for name in SAYING)) if is_outcome else SAYS_NOTHING
+        attested = row.get("attestation") in ATTESTED
+        numbers = [row["sequence"], row["event_time"], row["as_of"], verdict, attested, kind in REFERRALS, is_outcome]
+        for _, column, prefix in KEYS:
+            key = row.get(column)
+            numbers.append(NONE if key is None else number(prefix + key))
+        numbers += [number("device:" + key) for key in devices_of(row)]
+        numbers += [NONE] * (ROW_WIDTH - len(numbers))
+        return np.array(numbers, np.int64)
+
+    @property
+    def unions(self) -> list[Union]:
+        """Every union since the last rebuild, in order."""
+        graph, name = self.store.arrays, self.store.name
+        logged = graph.unions[: graph.totals[UNIONS]].tolist()
+        return [Union(sequence, name(kept), name(absorbed)) for sequence, kept, absorbed in logged]
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """How much there is: nodes, ties, ties refused at a limit; and the sequence of the last rebuild."""
+        totals = self.store.arrays.totals
+        sizes = {"ties": int(totals[TIES]), "refused": int(totals[REFUSED]), "rebuilt_at": int(totals[SINCE])}
+        return {"nodes": len(self.store.numbers), **sizes}
+
+    def ties_of(self, node: str) -> Iterator[Tie]:
+        """What `node` is tied to directly, the newest tie first; a person's referrer and referred ones among them."""
+        number, graph = self.store.known(node), self.store.arrays
+        tie = int(graph.nodes[number, HEAD]) if self.store.has(number) else NONE
+        while tie != NONE:
+            row = graph.ties[tie]
+            other = int(row[OTHER] if row[PERSON] == number else row[PERSON])
+            yield Tie(self.store.name(other), int(row[FIRST]), int(row[LAST]), int(row[SEQUENCE]))
+            tie = int(next_of(graph.ties, tie, number))
 
     def neighbours(self, node: str) -> Iterator[str]:
         """The nodes tied to `node` directly, in no particular order."""
-        yield from self._neighbours.get(node, ())
+        return (tie.node for tie in self.ties_of(node))
 
-    def root(self, node: str) -> str:
-        """The representative of the node's component; halves the path on its way."""
-        parent = self._parent
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
+    def is_hub(self, node: str) -> bool:
+        """Whether so many people share the node that it joins nobody."""
+        number, graph = self.store.known(node), self.store.arrays
+        if not self.store.has(number):
+            return False
+        kind = int(graph.nodes[number, KIND])
+        degree = int(graph.degrees[number].max() if kind == USER else graph.degrees[number, USER])
+        return degree >= limit_of(kind)
 
-    def _degree(self, node: str | None, kind: str) -> float:
-        if node is None:
-            return np.nan
-        ties = self._neighbours.get(node, ())
-        # Devices and destinations are tied to people only; of a person's ties, some are destinations.
-        return sum(tie.startswith(kind) for tie in ties) if node.startswith("user:") else len(ties)
+    def representative(self, node: str) -> int | None:
+        """A number that the nodes of one component have in common until the next row; None for an unknown node."""
+        number = self.store.known(node)
+        return int(root_of(self.store.arrays.nodes, number)) if self.store.has(number) else None
 
-    def _component(self, node: str | None) -> tuple[float, float]:
-        if node is None:
-            return np.nan, np.nan
-        if node not in self._parent:
-            return UNSEEN, UNSEEN
-        root = self.root(node)
-        return self._users[root], self._devices[root]
+    def ring_of(self, node: str, sequence: int | None = None) -> list[str]:
+        """The names of the node's component, in order; with `sequence`, as it was after that row.
 
-    def _add(self, node: str) -> None:
-        if node not in self._parent:
-            self._parent[node] = node
-            self._neighbours[node] = set()
-            self._users[node] = int(node.startswith("user:"))
-            self._devices[node] = int(node.startswith("device:"))
+        Raises LookupError for a sequence before the last rebuild: the log can be replayed up to it.
+        """
+        number, graph = self.store.known(node), self.store.arrays
+        if sequence is not None and sequence < graph.totals[SINCE]:
+            raise LookupError(f"unions are kept since sequence {graph.totals[SINCE]}; replay the log up to {sequence}")
+        if not self.store.has(number):
+            return []
+        until = np.iinfo(np.int64).max if sequence is None else sequence
+        return sorted(self.store.name(at) for at in members_at(graph, number, until).tolist())
 
-    def _tie(self, user: str, other: str, sequence: int) -> None:
-        self._add(other)
-        ties, others = self._neighbours[user], self._neighbours[other]
-        if other in ties or len(ties) >= DEGREE_MAX or len(others) >= DEGREE_MAX:
-            return
-        ties.add(other)
-        others.add(user)
-        self._join(self.root(user), self.root(other), sequence)
+    def same_person(self, user_a: str, user_b: str) -> float:
+        """How sure it is, from 0 to 1, that one person is behind two accounts; 1 for one account."""
+        one, two = (self.store.known(f"user:{user}") for user in (user_a, user_b))
+        if user_a == user_b:
+            return 1.0
+        if not (self.store.has(one) and self.store.has(two)):
+            return 0.0
+        return float(confidence_between(self.store.arrays, one, two, WEIGHTS))
 
-    def _join(self, one: str, two: str, sequence: int) -> None:
-        if one == two:
-            return
-        kept, absorbed = sorted((one, two), key=lambda root: (-self._users[root] - self._devices[root], root))
-        self._parent[absorbed] = kept
-        self._users[kept] += self._users[absorbed]
-        self._devices[kept] += self._devices[absorbed]
-        self.unions.append(Union(sequence, kept, absorbed))
+    def person_of(self, user: str, confidence_min: float = PERSON_MIN) -> str:
+        """The account that stands for the person: the first in the graph of those linked by the confidence or more.
 
+        Links are followed through at most ACCOUNTS_MAX accounts. Who is not in the graph stands for themselves.
+        """
+        accounts = self.accounts_of(user, confidence_min)
+        return accounts[0]
 
-def nodes_of(row: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """The event's person, device and payout destination as nodes."""
-    user, device, destination = row["user_id"], row["device_key"], row["payout_destination"]
-    return (
-        None if user is None else f"user:{user}",
-        None if device is None else f"device:{device}",
-        None if destination is None else f"destination:{destination}",
-    )
+    def accounts_of(self, user: str, confidence_min: float = PERSON_MIN) -> list[str]:
+        """All accounts of the person, the first in the graph first."""
+        start, graph = self.store.known(f"user:{user}"), self.store.arrays
+        if not self.store.has(start):
+            return [user]
+        found = {start: None}
+        for account in iter(waiting := [start]):
+            linked = accounts_of(graph, account, WEIGHTS, confidence_min).tolist()
+            new = [other for other in linked if other not in found][: ACCOUNTS_MAX - len(found)]
+            found.update(dict.fromkeys(new))
+            waiting += new
+        in_order = sorted(found, key=lambda number: int(graph.nodes[number, BORN]))
+        return [self.store.name(number).partition(":")[2] for number in in_order]
+
+    def snapshot(self) -> bytes:
+        """The whole state: equal states give equal bytes, whatever way they came about."""
+        return snapshots.written(self.store)
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> "DeviceGraph":
+        """The graph that `snapshot` was taken of. Raises ValueError for bytes of another kind or version."""
+        graph = cls()
+        graph.store = snapshots.read(snapshot)
+        return graph

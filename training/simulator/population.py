@@ -107,6 +107,11 @@ def draw_circle(rng: np.random.Generator, users: int) -> Circle:
     return Circle(family, acts_as, is_fraud, quiet, group, place, leader_of_group[group], household)
 
 
+def operators(circle: Circle) -> Integers:
+    """The number of the person behind each account: all of a fraudulent group are one's, the honest each their own."""
+    return np.where(circle.is_fraud, circle.leader, np.arange(len(circle.family)))
+
+
 def _families(rng: np.random.Generator, users: int) -> Integers:
     shares = habit("share") / habit("share").sum()
     counts = np.floor(shares * users).astype(np.int64)

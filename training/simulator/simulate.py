@@ -20,7 +20,7 @@ from training.simulator.devices import Fleet, draw_fleet
 from training.simulator.families import FAMILIES, NAMES
 from training.simulator.networks import Networks
 from training.simulator.outcomes import bans, judge
-from training.simulator.population import People, draw_people
+from training.simulator.population import People, draw_people, operators
 from training.simulator.sending import send
 from training.simulator.sessions import Day, day_of, draw_sessions
 from training.simulator.wallets import ask, credit
@@ -122,8 +122,9 @@ def simulate(
 ) -> Summary:
     """Writes an event log into the folder `out`, day by day, and calls `advance(1)` after each.
 
-    The log holds no ground truth. With `truth`, a parquet file of user_id, family, household_id and is_fraud is
-    written there. Raises ValueError if `out` already holds a log.
+    The log holds no ground truth. With `truth`, a parquet file of user_id, family, household_id, person_id (who is
+    behind the account), circle_id (who live, work or defraud together) and is_fraud is written there.
+    Raises ValueError if `out` already holds a log.
     """
     if any(out.glob("day=*")):
         raise ValueError(f"{out} already holds an event log: choose another folder, or remove it to simulate anew")
@@ -164,6 +165,8 @@ def _write_truth(platform: _Platform, truth: Path) -> None:
         "user_id": platform.lexicon.user_ids,
         "family": [NAMES[number] for number in circle.family],
         "household_id": [None if number == MISSING else f"h{number:06d}" for number in circle.household],
+        "person_id": [f"p{number:06d}" for number in operators(circle)],
+        "circle_id": [f"g{number:06d}" for number in circle.group],
         "is_fraud": circle.is_fraud,
     }
     truth.parent.mkdir(parents=True, exist_ok=True)

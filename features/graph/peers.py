@@ -1,0 +1,177 @@
+"""The accounts that share something with one account, and how strongly each seems to be the same person, compiled.
+
+The rule and its reasons are told in persons.py; its constants come in as `weights`, in the order of the W_ places.
+"""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from features.graph.joining import HANDOVER
+from features.graph.layout import (
+    ANDROID_ID,
+    ATTESTED,
+    BORN,
+    DEGREE_MAX,
+    DESTINATION,
+    FIRST,
+    GAID,
+    HEAD,
+    IDENTITY,
+    INSTALL,
+    KIND,
+    LAST,
+    NETWORK,
+    NONE,
+    OTHER,
+    PERSON,
+    USER,
+    WEB,
+    Arrays,
+    Integers,
+    find,
+    next_of,
+)
+
+Weights = NDArray[np.float64]
+
+PEERS_MAX: Final = 64
+STEPS_MAX: Final = 2048
+# Columns of a peer. USE: 0 no device shared, 1 one account after the other, 2 in turns.
+P_NODE, P_WEIGHT, P_IDENTITY, P_DESTINATION, P_HANDSETS, P_USE, P_SOUND, PEER_WIDTH = range(8)
+W_IDENTITY, W_DESTINATION, W_SUCCESSION, W_ONLY_HANDSET, W_FAMILY_HANDSET, W_UNATTESTED = range(6)
+W_OTHER_IDENTITY, W_OTHER_DESTINATION, W_MIN = range(6, 9)
+
+# Millionths of 1 / ln(degree): whole numbers add up to the same in any order.
+_WEIGHT: Final = np.array([0, 0, *(round(1e6 / np.log(n)) for n in range(2, DEGREE_MAX + 1))], np.int64)
+
+
+@njit(cache=True)
+def peers_of(graph: Arrays, person: int) -> Integers:
+    """Other accounts that share a device, a destination or an identity with a person, one row each.
+
+    At most PEERS_MAX of them, found within STEPS_MAX steps, the latest ties first. Networks and referrals do not count.
+    """
+    ties, found, count, steps = graph.ties, np.zeros((PEERS_MAX, PEER_WIDTH), np.int64), 0, 0
+    mine = graph.nodes[person, HEAD]
+    while mine != NONE:
+        other = ties[mine, OTHER]
+        if ties[mine, PERSON] == person and _is_shared(graph, other):
+            theirs = graph.nodes[other, HEAD]
+            while theirs != NONE and steps < STEPS_MAX:
+                steps += 1
+                if theirs != mine:
+                    count = _meet(graph, found, count, mine, theirs)
+                theirs = next_of(ties, theirs, other)
+        mine = next_of(ties, mine, person)
+    return found[:count]
+
+
+@njit(cache=True)
+def _is_shared(graph: Arrays, other: int) -> bool:
+    kind = graph.nodes[other, KIND]
+    return bool(kind not in (NETWORK, USER) and graph.degrees[other, USER] > 1)
+
+
+@njit(cache=True)
+def _meet(graph: Arrays, found: Integers, count: int, mine: int, theirs: int) -> int:
+    """Note a shared node in the row of the account that shares it; the number of rows."""
+    account, at = graph.ties[theirs, PERSON], 0
+    while at < count and found[at, P_NODE] != account:
+        at += 1
+    if at == len(found):
+        return count
+    found[at, P_NODE] = account
+    _note(graph, found[at], mine, theirs)
+    return max(count, at + 1)
+
+
+@njit(cache=True)
+def _note(graph: Arrays, peer: Integers, mine: int, theirs: int) -> None:
+    other = graph.ties[mine, OTHER]
+    kind = graph.nodes[other, KIND]
+    peer[P_WEIGHT] = max(peer[P_WEIGHT], _WEIGHT[graph.degrees[other, USER]])
+    if kind == IDENTITY:
+        peer[P_IDENTITY] = 1
+    elif kind == DESTINATION:
+        peer[P_DESTINATION] = 1
+    elif kind < WEB:
+        peer[P_HANDSETS] += kind != INSTALL
+        peer[P_USE] = max(peer[P_USE], 1 + _in_turns(graph.ties[mine], graph.ties[theirs]))
+        peer[P_SOUND] |= graph.ties[mine, ATTESTED] & graph.ties[theirs, ATTESTED]
+
+
+@njit(cache=True)
+def _in_turns(one: Integers, two: Integers) -> int:
+    """Whether the earlier user of a device was back after the later one had come."""
+    if one[FIRST] == two[FIRST]:
+        ends = min(one[LAST], two[LAST])
+    else:
+        ends = one[LAST] if one[FIRST] < two[FIRST] else two[LAST]
+    return 1 if ends > max(one[FIRST], two[FIRST]) + HANDOVER else 0
+
+
+@njit(cache=True)
+def _handsets(graph: Arrays, person: int) -> int:
+    """How many hardware ids a person has used."""
+    count = 0
+    for kind in range(ANDROID_ID, GAID + 1):
+        count += graph.degrees[person, kind]
+    return count
+
+
+@njit(cache=True)
+def confidence_of(graph: Arrays, person: int, peer: Integers, weights: Weights) -> float:
+    """From 0 to 1: how sure it is that the peer is the same person, by the rule of persons.py."""
+    account, shared = peer[P_NODE], peer[P_HANDSETS]
+    doubt = 1.0 - weights[W_IDENTITY] * peer[P_IDENTITY]
+    doubt *= 1.0 - weights[W_DESTINATION] * peer[P_DESTINATION]
+    if peer[P_USE] > 0:
+        alone = shared > 0 and _handsets(graph, person) <= shared and _handsets(graph, account) <= shared
+        use = W_ONLY_HANDSET if peer[P_USE] > 1 else W_SUCCESSION
+        device = weights[use if alone else W_FAMILY_HANDSET]
+        doubt *= 1.0 - (device if peer[P_SOUND] else device * weights[W_UNATTESTED])
+    confidence = 1.0 - doubt
+    if peer[P_IDENTITY]:
+        return float(confidence)
+    if graph.degrees[person, IDENTITY] and graph.degrees[account, IDENTITY]:
+        confidence *= weights[W_OTHER_IDENTITY]
+    if not peer[P_DESTINATION] and graph.degrees[person, DESTINATION] and graph.degrees[account, DESTINATION]:
+        confidence *= weights[W_OTHER_DESTINATION]
+    return float(confidence)
+
+
+@njit(cache=True)
+def confidence_between(graph: Arrays, one: int, two: int, weights: Weights) -> float:
+    """The confidence of one pair, whatever else the two share with others."""
+    peer = np.zeros(PEER_WIDTH, np.int64)
+    peer[P_NODE] = two
+    mine = graph.nodes[one, HEAD]
+    while mine != NONE:
+        other = graph.ties[mine, OTHER]
+        if graph.ties[mine, PERSON] == one and _is_shared(graph, other):
+            theirs = find(graph, two, other)
+            if theirs >= 0:
+                _note(graph, peer, mine, theirs)
+        mine = next_of(graph.ties, mine, one)
+    return float(confidence_of(graph, one, peer, weights))
+
+
+@njit(cache=True)
+def accounts_of(graph: Arrays, person: int, weights: Weights, confidence_min: float) -> Integers:
+    """The accounts that are the same person with at least that confidence, without the person's own."""
+    peers = peers_of(graph, person)
+    found, count = np.empty(len(peers), np.int64), 0
+    for at in range(len(peers)):
+        if confidence_of(graph, person, peers[at], weights) >= confidence_min:
+            found[count] = peers[at, P_NODE]
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True)
+def is_known(graph: Arrays, at: int) -> bool:
+    """Whether a key stands for a node of the graph."""
+    return at >= 0 and graph.nodes[at, BORN] != 0
