@@ -1,165 +1,95 @@
-"""The offline backfill: the same integers as the online fold, for every event of the log at once.
+"""The offline backfill: every event's vector, file by file of the log, with what was known before it.
 
-An event is inside a window for one interval of decisions: from its arrival until the window's lower edge passes it.
-So a value is arrivals minus departures, two cumulative sums. Positions are places in the log (0 for the first row);
-an event at position j is seen by decisions at positions above j.
+It goes on where it stopped: each file of the log has its part of the frame, written whole, and the state is put down
+now and then. A day's new files cost that day; the parts are the same whatever the files were cut into.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from features.fold import Vector
-from features.windows import AMOUNT_MAX, DISTINCT_MAX, Aggregate, Entity, Windowed
+from features.fold import Windows
+from features.frame import READ, frame_of, frames_folder
+from features.graph import DeviceGraph
+from features.intelligence.lists import Lists
+from features.log import Log, read_file
+from features.vector import FeatureEngine
+from features.windows import TABLE
 
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Queries:
-    """Who asks and when: integer codes of keys (-1 for a missing key) and positions in the log."""
-
-    keys: Ints
-    positions: Ints
-
-
-class Intervals:
-    """Intervals [start, end) of positions, grouped by key: how much of a key is inside at a position?"""
-
-    def __init__(self, keys: Ints, starts: Ints, ends: Ints) -> None:
-        self._chosen = np.flatnonzero((keys >= 0) & (ends > starts))
-        self._span = len(keys) + 2
-        base = keys[self._chosen] * self._span
-        begins, finishes = base + starts[self._chosen], base + ends[self._chosen]
-        self._by_start, self._by_end = np.argsort(begins, kind="stable"), np.argsort(finishes, kind="stable")
-        self._starts, self._ends = begins[self._by_start], finishes[self._by_end]
-
-    def asked(self, queries: Queries) -> tuple[Ints, Ints]:
-        """For each query: how many intervals, in order of their start and of their end, lie at or before it."""
-        at = queries.keys * self._span + queries.positions
-        return np.searchsorted(self._starts, at, side="right"), np.searchsorted(self._ends, at, side="right")
-
-    def totals(self, weights: Ints, asked: tuple[Ints, Ints]) -> Ints:
-        """Arrivals minus departures. Other keys cancel out: all of a lower key's intervals have started and ended."""
-        arrived, departed = asked
-        chosen = weights[self._chosen]
-        return _cumulative(chosen[self._by_start])[arrived] - _cumulative(chosen[self._by_end])[departed]
+ROWS_PER_STATE: Final = 2_000_000
+"""After so many rows at most the state is put down: what is lost by a kill is computed again."""
+_STATE: Final = "state.bin"
+Advance = Callable[[int], object]
 
 
-def _cumulative(weights: Ints) -> Ints:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(weights)])
+def backfill(log: Log, folder: Path, lists: Lists | None, advance: Advance) -> int:
+    """Bring the frame in `folder` up to the log. Returns how many rows of the log were computed now.
 
-
-class Backfill:
-    """The features of a whole log.
-
-    `events` has the columns `kind, event_time, as_of` and those that the features name, in the order of sequence; it
-    holds no outcomes.
+    In memory are the state and one file of the log.
     """
-
-    def __init__(self, events: pa.Table, features: Sequence[Windowed]) -> None:
-        self.features = features
-        self._events = events
-        self._times: Ints = events["event_time"].to_numpy()
-        self._as_of: Ints = events["as_of"].to_numpy()
-        self._coded: dict[str, tuple[Ints, list[str]]] = {}
-
-    def vectors(self) -> Vector:
-        """The features as of every event: `(events, features)`, missing where the event lacks the key."""
-        matrix = np.full((len(self._times), len(self.features)), np.nan)
-        for entity, places in self._places().items():
-            keys, _ = self._codes(entity.value)
-            known = np.flatnonzero(keys >= 0)
-            matrix[known[:, None], places] = self._values(entity, Queries(keys[known], known))
-        return matrix
-
-    def of_entity(self, entity: Entity) -> tuple[list[str], Vector]:
-        """Every key of `entity` and its values after the last row: what the online store holds at that instant."""
-        _, names = self._codes(entity.value)
-        after_all = np.full(len(names), len(self._times))
-        return names, self._values(entity, Queries(np.arange(len(names)), after_all))
-
-    def _places(self) -> dict[Entity, list[int]]:
-        places: dict[Entity, list[int]] = {}
-        for at, feature in enumerate(self.features):
-            places.setdefault(feature.entity, []).append(at)
-        return places
-
-    def _values(self, entity: Entity, queries: Queries) -> Vector:
-        """Asked values of the entity's features, in the order of the table."""
-        chosen = [feature for feature in self.features if feature.entity is entity]
-        values = np.empty((len(queries.positions), len(chosen)))
-        for (over, hop), group in _grouped(chosen):
-            departures = self._departures(over, hop)
-            for at, measured in self._measured(entity, group, departures, queries):
-                values[:, at] = measured
-        return values
-
-    def _measured(
-        self, entity: Entity, group: list[tuple[int, Windowed]], departures: Ints, queries: Queries
-    ) -> Iterator[tuple[int, Ints]]:
-        keys, _ = self._codes(entity.value)
-        arrivals = np.arange(1, len(keys) + 1)
-        events = Intervals(keys, arrivals, departures)
-        asked = events.asked(queries)
-        for at, feature in group:
-            if feature.aggregate is Aggregate.DISTINCT:
-                runs = self._runs(keys, feature.measure, arrivals, departures)
-                yield at, np.minimum(runs.totals(np.ones(len(keys), np.int64), runs.asked(queries)), DISTINCT_MAX)
-            else:
-                yield at, events.totals(self._amounts(feature), asked)
-
-    def _runs(self, keys: Ints, column: str, arrivals: Ints, departures: Ints) -> Intervals:
-        """For a distinct count: per key and value, the union of the intervals of its events."""
-        values, names = self._codes(column)
-        pair = np.where((keys >= 0) & (values >= 0), keys * max(len(names), 1) + values, -1)
-        order = np.argsort(pair, kind="stable")
-        group = np.cumsum(np.diff(pair[order], prepend=-2) != 0)
-        covered = _running_maximum(departures[order], group)
-        starts, ends = arrivals.copy(), departures.copy()
-        starts[order] = np.maximum(arrivals[order], covered)
-        return Intervals(np.where(pair >= 0, keys, -1), starts, ends)
-
-    def _departures(self, over: int, hop: int) -> Ints:
-        """The first position whose lower edge has passed each event; beyond the log for those still inside."""
-        edges = self._as_of - over
-        edges -= edges % hop
-        passed = np.searchsorted(edges, self._times, side="right")
-        return np.where(passed == len(edges), len(edges) + 1, passed)
-
-    def _amounts(self, feature: Windowed) -> Ints:
-        if feature.aggregate is Aggregate.COUNT:
-            if not feature.measure:
-                return np.ones(len(self._times), np.int64)
-            return np.asarray(pc.equal(self._events["kind"], feature.measure).to_numpy(), np.int64)
-        column = pc.fill_null(self._events[feature.measure], 0).to_numpy()
-        capped: Ints = np.minimum(column, AMOUNT_MAX).astype(np.int64)
-        return capped
-
-    def _codes(self, column: str) -> tuple[Ints, list[str]]:
-        """The column as integers, -1 where it is missing, and the names of the integers."""
-        if column not in self._coded:
-            encoded = self._events[column].combine_chunks().dictionary_encode()
-            codes = pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)
-            self._coded[column] = codes, encoded.dictionary.to_pylist()
-        return self._coded[column]
+    parts = frames_folder(folder)
+    parts.mkdir(parents=True, exist_ok=True)
+    engine, begun = _resumed(parts, log, lists)
+    done = waiting = 0
+    for file in log.files():
+        if file.name <= begun:
+            continue
+        rows = read_file(file, READ)
+        _write_part(parts / file.name, rows, engine)
+        done, waiting = done + rows.num_rows, waiting + rows.num_rows
+        advance(rows.num_rows)
+        if waiting >= ROWS_PER_STATE:
+            _put_down(parts, engine, file.name)
+            waiting = 0
+    if waiting:
+        _put_down(parts, engine, log.files()[-1].name)
+    return done
 
 
-def _grouped(features: Sequence[Windowed]) -> Iterator[tuple[tuple[int, int], list[tuple[int, Windowed]]]]:
-    groups: dict[tuple[int, int], list[tuple[int, Windowed]]] = {}
-    for at, feature in enumerate(features):
-        groups.setdefault((feature.over, feature.hop), []).append((at, feature))
-    yield from groups.items()
+def rows_to_do(log: Log, folder: Path) -> int:
+    """How many rows of the log have no part of the frame yet."""
+    known = {part.name for part in frames_folder(folder).glob("*.parquet")}
+    return sum(pq.read_metadata(file).num_rows for file in log.files() if file.name not in known)
 
 
-def _running_maximum(values: Ints, group: Ints) -> Ints:
-    """The largest value before each place within its group, zero at a group's first place. Groups are contiguous."""
-    step = int(values.max(initial=0)) + 1
-    so_far = np.maximum.accumulate(group * step + values) - group * step
-    starts_group = np.diff(group, prepend=0) != 0
-    before: Ints = np.where(starts_group, 0, np.roll(so_far, 1))
-    return before
+def _write_part(part: Path, rows: pa.Table, engine: FeatureEngine) -> None:
+    half = part.with_suffix(".half")
+    frame_of(rows, engine).write_parquet(half)
+    half.rename(part)
+
+
+def _put_down(parts: Path, engine: FeatureEngine, last: str) -> None:
+    """The state after the file `last`, with the names of all parts that it stands on."""
+    windows, graph = engine.windows.snapshot(), engine.graph.snapshot()
+    known = sorted(file.name for file in parts.glob("*.parquet") if file.name <= last)
+    head = json.dumps({"last": last, "parts": known, "windows": len(windows), "graph": len(graph)}).encode()
+    half = parts / f"{_STATE}.half"
+    half.write_bytes(head + b"\n" + windows + graph)
+    half.rename(parts / _STATE)
+
+
+def _resumed(parts: Path, log: Log, lists: Lists | None) -> tuple[FeatureEngine, str]:
+    """The engine as it was put down, and the last file that it knows; a new one if the log is not the same."""
+    engine, state = FeatureEngine(lists), parts / _STATE
+    try:
+        head, _, body = state.read_bytes().partition(b"\n")
+        known = json.loads(head)
+        _assert_unchanged(parts, log, known)
+        engine.windows = Windows.restore(TABLE, body[: known["windows"]])
+        engine.graph = DeviceGraph.restore(body[known["windows"] :])
+    except (OSError, ValueError, KeyError):
+        for part in parts.glob("*.parquet"):
+            part.unlink()
+        state.unlink(missing_ok=True)
+        return FeatureEngine(lists), ""
+    return engine, known["last"]
+
+
+def _assert_unchanged(parts: Path, log: Log, known: Mapping[str, Any]) -> None:
+    files = [file.name for file in log.files() if file.name <= known["last"]]
+    if files != known["parts"] or not all((parts / name).exists() for name in files):
+        raise ValueError("the log or its parts are not those that the state has seen")

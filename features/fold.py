@@ -1,20 +1,37 @@
-"""The online fold: what the service knows of each entity, in tiles with running totals.
+"""What is known of each entity's recent events: one state, read and folded a row or a whole table at a time.
 
-Reading costs one addition per tile that has left the window; folding costs one tile per window. The state of a key is
-a `Ring` per window; rings are shared by all features of the same entity, window and hop.
+Live traffic comes row by row, histories come as tables; both run the same compiled loops on the same state, so a
+feature has one value wherever it is asked for.
 """
 
-from bisect import insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from features.windows import AMOUNT_MAX, DISTINCT_MAX, Aggregate, Entity, Windowed
+from features.digests import digest_in, digest_of
+from features.events import Kind
+from features.state import canonical
+from features.state.heap import KEYS, enlarged, new_memory, room
+from features.state.keys import rehashed
+from features.state.observe import fold_row, observe_entity, read_row, values_of_keys
+from features.state.program import MISSING, compiled
+from features.state.rows import number_of, rows_at, rows_of
+from features.state.seen import complete
+from features.state.sweep import sweep
+from features.windows import Entity, Ratio, Windowed
 
 Vector = npt.NDArray[np.float64]
+
+TABLE_ROWS_MAX: Final = 65_536
+"""A table is taken in pieces of so many rows: enough for one key's events to come together, few enough to be small."""
+_WORDS_FIRST: Final = 2**18
+_KEYS_FIRST: Final = 2**12
+_KINDS: Final = {str(kind): at for at, kind in enumerate(Kind)}
+_NO_ROWS: Final = np.empty((0, 0))
 
 
 @dataclass(frozen=True)
@@ -27,154 +44,122 @@ class Changed:
     values: Sequence[float]
 
 
-class Tile:
-    """What happened in one hop: a sum per additive feature, a bounded set per distinct one."""
-
-    __slots__ = ("sets", "sums")
-
-    def __init__(self, additive: int, distinct: int) -> None:
-        self.sums = [0] * additive
-        self.sets: list[set[str]] = [set() for _ in range(distinct)]
-
-
-class Ring:
-    """The tiles of one key in one window, the oldest first, with their running totals."""
-
-    __slots__ = ("seen", "starts", "tiles", "totals")
-
-    def __init__(self, additive: int, distinct: int) -> None:
-        self.tiles: dict[int, Tile] = {}
-        self.starts: list[int] = []
-        self.totals = [0] * additive
-        # How many tiles hold each value: a value leaves when its last tile does.
-        self.seen: list[dict[str, int]] = [{} for _ in range(distinct)]
-
-    def forget_before(self, floor: int) -> None:
-        """Drop the tiles that the lower edge has passed. The edge only ever moves up."""
-        if not self.starts or self.starts[0] >= floor:
-            return
-        gone = 0
-        for start in self.starts:
-            if start >= floor:
-                break
-            self._subtract(self.tiles.pop(start))
-            gone += 1
-        del self.starts[:gone]
-
-    def _subtract(self, tile: Tile) -> None:
-        for slot, amount in enumerate(tile.sums):
-            self.totals[slot] -= amount
-        for seen, values in zip(self.seen, tile.sets, strict=True):
-            for value in values:
-                if seen[value] == 1:
-                    del seen[value]
-                else:
-                    seen[value] -= 1
-
-    def add(self, start: int, amounts: Sequence[int], values: Sequence[str | None]) -> None:
-        """Put one event into the tile that starts at `start`, however late it came."""
-        tile = self.tiles.get(start)
-        if tile is None:
-            tile = self.tiles[start] = Tile(len(amounts), len(values))
-            insort(self.starts, start)
-        for slot, amount in enumerate(amounts):
-            tile.sums[slot] += amount
-            self.totals[slot] += amount
-        for values_here, seen, value in zip(tile.sets, self.seen, values, strict=True):
-            # A full set already pins the count at its limit for as long as this tile is in the window.
-            if value is not None and value not in values_here and len(values_here) < DISTINCT_MAX:
-                values_here.add(value)
-                seen[value] = seen.get(value, 0) + 1
-
-
-class _Plan:
-    """How one event becomes amounts and values for one (entity, window, hop), and where results go in the vector."""
-
-    def __init__(self, over: int, hop: int, placed: Iterable[tuple[int, Windowed]]) -> None:
-        self.over, self.hop = over, hop
-        placed = list(placed)
-        additive = [(at, feature) for at, feature in placed if feature.aggregate is not Aggregate.DISTINCT]
-        distinct = [(at, feature) for at, feature in placed if feature.aggregate is Aggregate.DISTINCT]
-        self.additive_places = [at for at, _ in additive]
-        self.distinct_places = [at for at, _ in distinct]
-        self._amounts = [_amount_of(feature) for _, feature in additive]
-        self._columns = [feature.measure for _, feature in distinct]
-
-    def new_ring(self) -> Ring:
-        return Ring(len(self._amounts), len(self._columns))
-
-    def floor(self, as_of: int) -> int:
-        edge = as_of - self.over
-        return edge - edge % self.hop
-
-    def read(self, ring: Ring, as_of: int, into: Vector) -> None:
-        ring.forget_before(self.floor(as_of))
-        for at, total in zip(self.additive_places, ring.totals, strict=True):
-            into[at] = total
-        for at, seen in zip(self.distinct_places, ring.seen, strict=True):
-            into[at] = min(len(seen), DISTINCT_MAX)
-
-    def fold(self, ring: Ring, row: Mapping[str, Any], as_of: int) -> None:
-        floor = self.floor(as_of)
-        ring.forget_before(floor)
-        start = row["event_time"] - row["event_time"] % self.hop
-        if start >= floor:
-            ring.add(start, [amount(row) for amount in self._amounts], [row[column] for column in self._columns])
-
-
-def _amount_of(feature: Windowed) -> Callable[[Mapping[str, Any]], int]:
-    """What one event adds to a count or a sum: an integer, so that addition is exact in any order."""
-    measure = feature.measure
-    if feature.aggregate is Aggregate.SUM:
-        return lambda row: 0 if row[measure] is None else min(int(row[measure]), AMOUNT_MAX)
-    if measure:
-        return lambda row: 1 if row["kind"] == measure else 0
-    return lambda _: 1
-
-
 class Windows:
     """The state of every entity. Rows must come in the order of their sequence, outcomes left out."""
 
-    def __init__(self, features: Sequence[Windowed]) -> None:
+    def __init__(self, features: Sequence[Windowed | Ratio]) -> None:
+        self.features = tuple(features)
         self.size = len(features)
-        self._plans: dict[Entity, list[_Plan]] = {}
-        self._state: dict[Entity, dict[str, list[Ring]]] = {}
-        groups: dict[tuple[Entity, int, int], list[tuple[int, Windowed]]] = {}
-        for at, feature in enumerate(features):
-            groups.setdefault((feature.entity, feature.over, feature.hop), []).append((at, feature))
-        for (entity, over, hop), placed in groups.items():
-            self._plans.setdefault(entity, []).append(_Plan(over, hop, placed))
-            self._state.setdefault(entity, {})
+        self.as_of = 0
+        self._compiled = compiled(features)
+        self._program = self._compiled.program
+        self._memory = new_memory(_WORDS_FIRST, _KEYS_FIRST, 3 * self.size + 1)
+        self._margin = self._compiled.words_per_event_max
+        self._one = rows_at(0, self._compiled)
+        self._into = np.empty((1, self.size))
+        self._swept = 0
+        self._taken: Mapping[str, Any] | None = None
 
     def read(self, row: Mapping[str, Any], into: Vector) -> None:
-        """Write each feature as of `row` into `into`: missing (NaN) without a key, zero for a key never seen."""
-        into[: self.size] = np.nan
-        for entity, plans in self._plans.items():
-            key = row[entity.value]
-            if key is not None:
-                self._read_key(entity, plans, key, row["as_of"], into)
+        """Write each feature as of `row` into `into`: missing (NaN) without a key. Changes nothing that is known; the
+        row itself must not change before it is folded.
+        """
+        self._take(row)
+        read_row(self._memory, self._program, self._one, 0, self._into)
+        into[: self.size] = self._into[0]
 
-    def _read_key(self, entity: Entity, plans: list[_Plan], key: str, as_of: int, into: Vector) -> None:
-        rings = self._state[entity].get(key)
-        for at, plan in enumerate(plans):
-            plan.read(rings[at] if rings else plan.new_ring(), as_of, into)
+    def fold(self, row: Mapping[str, Any]) -> None:
+        """Learn one event."""
+        self._take(row)
+        self._make_room()
+        fold_row(self._memory, self._program, self._one, 0)
+        self.as_of = row["as_of"]
+        self._taken = None
 
-    def fold(self, row: Mapping[str, Any], as_of: int | None = None) -> None:
-        """Learn one event. Where a history's end is known, `as_of` spares the windows that have left it by then."""
-        as_of = row["as_of"] if as_of is None else as_of
-        for entity, plans in self._plans.items():
-            key = row[entity.value]
-            if key is None:
-                continue
-            rings = self._state[entity].get(key)
-            if rings is None:
-                rings = self._state[entity][key] = [plan.new_ring() for plan in plans]
-            for plan, ring in zip(plans, rings, strict=True):
-                plan.fold(ring, row, as_of)
+    def vectors(self, events: pa.Table) -> Vector:
+        """`(rows, features)`: what `read` gives for each event before it is learned by `fold`; then all are known."""
+        matrix = np.empty((events.num_rows, self.size))
+        for begin in range(0, events.num_rows, TABLE_ROWS_MAX):
+            self._observe(events.slice(begin, TABLE_ROWS_MAX), matrix[begin : begin + TABLE_ROWS_MAX])
+        return matrix
+
+    def learn(self, events: pa.Table) -> None:
+        """Learn a table of events."""
+        for begin in range(0, events.num_rows, TABLE_ROWS_MAX):
+            self._observe(events.slice(begin, TABLE_ROWS_MAX), _NO_ROWS)
 
     def of_entity(self, entity: Entity, key: str, as_of: int) -> Vector:
         """The current values of one key, in the order of the entity's features: what Feast's online store holds."""
-        vector = np.full(self.size, np.nan)
-        self._read_key(entity, self._plans[entity], key, as_of, vector)
-        places = sorted(at for plan in self._plans[entity] for at in (*plan.additive_places, *plan.distinct_places))
-        return vector[places]
+        return np.asarray(self.values_of(entity, [key], as_of)[0])
+
+    def values_of(self, entity: Entity, keys: Sequence[str], as_of: int) -> Vector:
+        """The current values of many keys: `(keys, features of the entity)`."""
+        digests = np.fromiter(map(digest_of, keys), np.int64, len(keys))
+        matrix = np.empty((len(keys), self.size))
+        values_of_keys(
+            self._memory, self._program, self._number(entity), digests, rows_at(as_of, self._compiled), matrix
+        )
+        return matrix[:, [at for at, feature in enumerate(self.features) if feature.entity is entity]]
+
+    def forget(self, as_of: int, places_max: int) -> int:
+        """Drop keys of which every window has emptied, among the next `places_max` of the index. How many they were.
+
+        No value changes: a key that is forgotten reads like one that was never seen.
+        """
+        gone, self._swept = sweep(self._memory, self._program, rows_at(as_of, self._compiled), self._swept, places_max)
+        return gone
+
+    @property
+    def keys(self) -> int:
+        return int(self._memory.heap[KEYS])
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory in use by what is known."""
+        return 8 * (len(self._memory.heap) - room(self._memory.heap) + len(self._memory.table))
+
+    def snapshot(self) -> bytes:
+        """The state in its canonical form: equal knowledge gives equal bytes, however it was come by."""
+        return canonical.dump(self._memory, self._compiled, self.features, self.as_of)
+
+    @classmethod
+    def restore(cls, features: Sequence[Windowed | Ratio], snapshot: bytes) -> "Windows":
+        """Raises ValueError for bytes of another version, of other features, or damaged."""
+        windows = cls(features)
+        windows.as_of, words = canonical.words_of(snapshot, windows.features)
+        begin = 0
+        while begin < len(words):
+            windows._make_room()
+            begin = canonical.load(windows._memory, windows._program, words, begin, windows._margin)
+        return windows
+
+    def _observe(self, events: pa.Table, into: Vector) -> None:
+        rows = rows_of(events, self._compiled)
+        for entity in range(len(self._compiled.entities)):
+            order, done = np.argsort(rows.keys[:, entity], kind="stable"), 0
+            while done < len(order):
+                self._make_room()
+                done = observe_entity(self._memory, self._program, rows, entity, order, done, self._margin, into)
+        self.as_of = int(rows.as_of[-1])
+
+    def _make_room(self) -> None:
+        """What one event may need, before it is learned: arrays do not grow inside the loops."""
+        while room(self._memory.heap) < self._margin:
+            self._memory = enlarged(self._memory)
+        if 2 * (self.keys + len(self._compiled.entities)) >= len(self._memory.table):
+            self._memory = self._memory._replace(table=rehashed(self._memory, 2 * len(self._memory.table)))
+
+    def _take(self, row: Mapping[str, Any]) -> None:
+        """Put a row where the loops read it, once for reading and learning it."""
+        if row is self._taken:
+            return
+        one, parts = self._one, self._compiled
+        one.times[0], one.as_of[0], one.kinds[0] = row["event_time"], row["as_of"], _KINDS[row["kind"]]
+        one.numbers[0] = [number_of(row.get(measure.column), measure) for measure in parts.measures] or MISSING
+        one.values[0] = [digest_in(row, column) for column in parts.columns] or 0
+        one.keys[0] = [digest_in(row, entity) for entity in parts.entities] or 0
+        complete(self._program, one)
+        self._taken = row
+
+    def _number(self, entity: Entity) -> int:
+        return self._compiled.entities.index(entity)

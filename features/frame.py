@@ -1,5 +1,6 @@
 """The point-in-time frame: one row an event, with exactly what was known when it arrived."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,25 +9,25 @@ import pyarrow as pa
 
 from features.events import OutcomeKind
 from features.log import Log
-from features.vector import COLUMNS, FEATURES, VERSION, backfill, events_of
+from features.vector import COLUMNS, FEATURES, VERSION, FeatureEngine, events_of
 
 KEYS: Final = ("sequence", "event_id", "kind", "user_id", "event_time", "as_of")
 AMOUNTS: Final = ("reward_micros", "revenue_micros")
+READ: Final = tuple(dict.fromkeys([*KEYS, *AMOUNTS, *COLUMNS]))
+"""The columns of the log that a frame is made of."""
 OUTCOME_COLUMNS: Final = (
     "event_id subject_event_id kind user_id event_time recorded_at reversal_kind reason disposition caused_by "
     "amount_micros"
 ).split()
 
 
-def event_rows(log: Log) -> pa.Table:
-    """The events of a log with the columns that features read, in order of sequence."""
-    return events_of(log.read([*KEYS, *AMOUNTS, *COLUMNS]))
+def frame_of(rows: pa.Table, engine: FeatureEngine | None = None) -> pl.DataFrame:
+    """The events among `rows` (READ, in order of sequence) with their vectors; `engine` knows what came before.
 
-
-def frame_of(events: pa.Table) -> pl.DataFrame:
-    """`events` with their vectors: KEYS, AMOUNTS, then FEATURES as float64 (missing as NaN). Rows in = rows out."""
-    known = pl.DataFrame(pl.from_arrow(events.select([*KEYS, *AMOUNTS])))
-    vectors = pl.DataFrame(backfill(events), schema=dict.fromkeys(FEATURES, pl.Float64))
+    KEYS, AMOUNTS, then FEATURES as float64 (missing as NaN). Events in = rows out.
+    """
+    known = pl.DataFrame(pl.from_arrow(events_of(rows).select([*KEYS, *AMOUNTS])))
+    vectors = pl.DataFrame((engine or FeatureEngine()).vectors(rows), schema=dict.fromkeys(FEATURES, pl.Float64))
     return pl.concat([known, vectors], how="horizontal")
 
 
@@ -36,6 +37,13 @@ def outcomes_of(log: Log) -> pl.DataFrame:
     return table.filter(pl.col("kind").is_in(list(map(str, OutcomeKind))))
 
 
-def frame_file(folder: Path) -> Path:
+def frames_folder(folder: Path) -> Path:
     """Named after the version of its features: a frame of other features is never read by mistake."""
-    return folder / f"frame-{VERSION}.parquet"
+    return folder / f"frames-{VERSION}"
+
+
+def read_frame(folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """What the backfill left in `folder`, in order of sequence; of the named columns only, if any are named."""
+    parts = sorted(frames_folder(folder).glob("*.parquet"), key=lambda file: file.name)
+    chosen = pl.scan_parquet(parts)
+    return (chosen if columns is None else chosen.select(columns)).collect()

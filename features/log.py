@@ -175,7 +175,7 @@ def _column(payload: pa.Table, name: str) -> Any:
     return payload[name].cast(kind) if name in payload.column_names else pa.nulls(payload.num_rows, kind)
 
 
-def _read(file: Path, columns: Sequence[str] | None) -> pa.Table:
+def read_file(file: Path, columns: Sequence[str] | None) -> pa.Table:
     """`columns` of one file, by default all. A column that is younger than the file is read as nulls."""
     written = set(pq.read_schema(file).names)
     wanted = SCHEMA.names if columns is None else list(columns)
@@ -205,7 +205,7 @@ class Log:
             if files[at + 1 :] and int(files[at + 1].stem) <= after + 1:
                 continue
             needed = None if columns is None else list(dict.fromkeys(["sequence", *columns]))
-            table = _read(file, needed)
+            table = read_file(file, needed)
             yield table.filter(pc.field("sequence") > after) if int(file.stem) <= after else table
 
     def read(self, columns: Sequence[str] | None = None, *, after: int = 0) -> pa.Table:

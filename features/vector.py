@@ -1,96 +1,131 @@
 """The feature vector: one order of names for training and serving, and the engine that fills it as of an event."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features import intrinsic
-from features.backfill import Backfill
+from features import derived, graph, intrinsic
+from features.derived import DERIVED, Derivation, Derived
 from features.events import Kind
 from features.fold import Vector, Windows
 from features.graph import GRAPH_FEATURES, DeviceGraph, GraphFeature
+from features.intelligence import signals
+from features.intelligence.lists import Lists
+from features.intelligence.signals import LISTED, Intelligence, Listed
 from features.intrinsic import INTRINSIC, Intrinsic
 from features.log import is_outcome
-from features.windows import HOPS, WINDOWS, Windowed, version_of
+from features.windows import TABLE, WINDOWS, Ratio, Windowed, version_of, without_reason
 
-_ALL: Final[tuple[Windowed | GraphFeature | Intrinsic, ...]] = (*WINDOWS, *GRAPH_FEATURES, *INTRINSIC)
-FEATURES: Final = tuple(feature.name for feature in _ALL)
+ALL: Final[tuple[Windowed | Ratio | GraphFeature | Intrinsic | Listed | Derived, ...]] = (
+    *TABLE,
+    *GRAPH_FEATURES,
+    *INTRINSIC,
+    *LISTED,
+    *DERIVED,
+)
+FEATURES: Final = tuple(feature.name for feature in ALL)
 GRAPH: Final = tuple(feature.name for feature in GRAPH_FEATURES)
 CATEGORICAL: Final = tuple(feature.name for feature in INTRINSIC if feature.categorical)
-DESCRIPTIONS: Final = {feature.name: feature.description for feature in _ALL}
-VERSION: Final = version_of((WINDOWS, HOPS, GRAPH_FEATURES, [(f.name, f.column, f.description) for f in INTRINSIC]))
-
-REACH: Final = max(feature.over + feature.hop for feature in WINDOWS)
-"""How far back any window looks, microseconds."""
-
-_WINDOWS_END: Final = len(WINDOWS)
-_GRAPH_END: Final = _WINDOWS_END + len(GRAPH_FEATURES)
+DESCRIPTIONS: Final = {feature.name: feature.description for feature in ALL}
+VERSION: Final = version_of(
+    (
+        [without_reason(feature) for feature in TABLE],
+        [(f.name, f.description) for f in GRAPH_FEATURES],
+        [(f.name, f.columns, f.description) for f in INTRINSIC],
+        [(f.name, f.column, f.kinds) for f in LISTED],
+        [(f.name, f.columns, f.values, f.description) for f in DERIVED],
+    )
+)
 COLUMNS: Final = tuple(
     dict.fromkeys(
-        ["sequence", "event_time", "as_of", "kind", "user_id", "device_key", "payout_destination"]
-        + [feature.entity.value for feature in WINDOWS]
-        + [feature.measure for feature in WINDOWS if feature.aggregate != "count"]
-        + [feature.column for feature in INTRINSIC]
+        ["sequence", "event_time", "as_of", "kind"]
+        + [feature.entity.value for feature in TABLE]
+        + [feature.measure for feature in WINDOWS if feature.measure]
+        + [*graph.COLUMNS, *intrinsic.COLUMNS, *signals.COLUMNS, *derived.COLUMNS]
     )
 )
 """The columns of the log that the features read."""
 
+# Where each room's features end in the vector.
+_WINDOWS, _GRAPH, _INTRINSIC, _LISTED = np.cumsum([len(TABLE), len(GRAPH_FEATURES), len(INTRINSIC), len(LISTED)])
+_SWEEP_EVERY: Final = 256
+_SWEEP_PLACES: Final = 1024
+
 
 class FeatureEngine:
-    """What is known now. `vector` predicts from it, `fold` learns; a row is never both seen and scored."""
+    """What is known now. `vector` predicts from it, `fold` learns; a row is never both seen and scored.
 
-    def __init__(self) -> None:
-        self.windows = Windows(WINDOWS)
+    Without `lists` what only they can tell is missing.
+    """
+
+    def __init__(self, lists: Lists | None = None) -> None:
+        self.windows = Windows(TABLE)
         self.graph = DeviceGraph()
+        self._intelligence = None if lists is None else Intelligence(lists)
+        self._derivation = Derivation(FEATURES)
 
     def vector(self, row: Mapping[str, Any]) -> Vector:
         """All features as of `row` (a stamped log row): float64 in the order of FEATURES, missing as NaN."""
-        vector = np.empty(len(FEATURES))
+        vector = np.full(len(FEATURES), np.nan)
         self.windows.read(row, vector)
-        self.graph.read(row, vector[_WINDOWS_END:_GRAPH_END])
-        intrinsic.read(row, vector[_GRAPH_END:])
+        self.graph.read(row, vector[_WINDOWS:_GRAPH])
+        intrinsic.read(row, vector[_GRAPH:_INTRINSIC])
+        if self._intelligence:
+            self._intelligence.read(row, vector[_INTRINSIC:_LISTED])
+        self._derivation.read(row, vector, vector[_LISTED:])
         return vector
 
     def fold(self, row: Mapping[str, Any]) -> None:
-        """Learn one row. Outcomes teach labels, not windows."""
-        if not is_outcome(row):
-            self.windows.fold(row)
-            self.graph.fold(row)
+        """Learn one row. Outcomes teach the graph whom to distrust; windows count only what people did."""
+        self.graph.fold(row)
+        if is_outcome(row):
+            return
+        self.windows.fold(row)
+        if row["sequence"] % _SWEEP_EVERY == 0:
+            self.windows.forget(row["as_of"], _SWEEP_PLACES)
 
-    def replay(self, rows: Iterable[Mapping[str, Any]], as_of: int) -> None:
-        """Learn a history that ends at `as_of`. Events that every window has left by then are spared the windows."""
-        oldest = as_of - REACH
-        for row in rows:
-            if is_outcome(row):
-                continue
-            if row["event_time"] >= oldest:
-                self.windows.fold(row, as_of)
-            self.graph.fold(row)
+    def vectors(self, rows: pa.Table) -> Vector:
+        """The vector of every event among `rows`, `(events, features)`; then all rows are known, outcomes, too.
+
+        `rows` has COLUMNS in the order of sequence. Row by row, or in tables of any size: the same values.
+        """
+        is_event = events_mask(rows)
+        events = rows.filter(is_event)
+        matrix = np.full((events.num_rows, len(FEATURES)), np.nan)
+        matrix[:, :_WINDOWS] = self.windows.vectors(events)
+        matrix[:, _WINDOWS:_GRAPH] = self.graph.vectors(rows)[is_event.to_numpy()]
+        matrix[:, _GRAPH:_INTRINSIC] = intrinsic.vectors(events)
+        if self._intelligence:
+            matrix[:, _INTRINSIC:_LISTED] = self._intelligence.vectors(events)
+        matrix[:, _LISTED:] = self._derivation.vectors(events, matrix)
+        self._sweep(events)
+        return matrix
+
+    def learn(self, rows: pa.Table) -> None:
+        """Learn a table of the log without reading it."""
+        events = events_of(rows)
+        self.windows.learn(events)
+        self.graph.learn(rows)
+        self._sweep(events)
+
+    def _sweep(self, events: pa.Table) -> None:
+        if events.num_rows:
+            self.windows.forget(self.windows.as_of, events.num_rows)
 
 
-def backfill(events: pa.Table) -> Vector:
-    """The vector of every event: `(events, features)`, equal to the engine's.
-
-    `events` has COLUMNS in the order of sequence, without outcomes (`events_of`).
-    """
-    return np.hstack([Backfill(events, WINDOWS).vectors(), _graph_vectors(events), intrinsic.vectors(events)])
+def backfill(rows: pa.Table, lists: Lists | None = None) -> Vector:
+    """The vector of every event of a whole log, equal to the engine's."""
+    return FeatureEngine(lists).vectors(rows)
 
 
-def events_of(log: pa.Table) -> pa.Table:
+def events_mask(rows: pa.Table) -> pa.ChunkedArray:
+    """Which rows of a log are events, not outcomes."""
+    return pc.is_in(rows["kind"], pa.array(list(map(str, Kind))))
+
+
+def events_of(rows: pa.Table) -> pa.Table:
     """The rows of a log that are events, not outcomes."""
-    return log.filter(pc.is_in(log["kind"], pa.array(list(map(str, Kind)))))
-
-
-def _graph_vectors(events: pa.Table) -> Vector:
-    """The graph is one history, so its backfill is a replay."""
-    graph = DeviceGraph()
-    matrix = np.full((events.num_rows, len(GRAPH_FEATURES)), np.nan)
-    columns = ["sequence", "user_id", "device_key", "payout_destination"]
-    for at, values in enumerate(zip(*(events[name].to_pylist() for name in columns), strict=True)):
-        row = dict(zip(columns, values, strict=True))
-        graph.read(row, matrix[at])
-        graph.fold(row)
-    return matrix
+    return rows.filter(events_mask(rows))

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
-from features.frame import event_rows, frame_file, frame_of
+from features.backfill import backfill as compute
+from features.backfill import rows_to_do
 from features.home import Home
+from features.intelligence.lists import Lists
 from features.log import Log
 from features.store.engines import assert_reachable
 from features.store.materialise import load_rings, materialise
 from features.store.online import OnlineStore
 from features.store.registry import Registry
 from features.store.settings import Settings
+from features.vector import FEATURES
 from pipelines.console import UserError, progress
 from pipelines.export import append_recorded
 from pipelines.values import Known, learn_daily
@@ -17,7 +20,9 @@ from pipelines.values import Known, learn_daily
 
 @dataclass(frozen=True)
 class Backfilled:
-    events: int
+    """How many rows of the log were new to the frame, and what is online now."""
+
+    rows: int
     features: int
     keys: dict[str, int]
 
@@ -30,18 +35,12 @@ def backfill(home: Home) -> Backfilled:
     settings = Settings.from_environment(home.features)
     assert_reachable(settings)
     append_recorded(home)
-    log = Log(home.log)
-    events = event_rows(log)
-    if events.num_rows == 0:
+    log, lists = Log(home.log), Lists.of_home(home)
+    if not log.files():
         raise UserError(f"{home.log} holds no events: run `assay simulate` or `assay ingest` first")
-    with progress("backfill", 1) as advance:
-        frame = frame_of(events)
-        home.features.mkdir(parents=True, exist_ok=True)
-        half = frame_file(home.features).with_suffix(".part")
-        frame.write_parquet(half)
-        half.rename(frame_file(home.features))
-        advance(1)
-    return Backfilled(frame.height, frame.width, _load(settings, log))
+    with progress("backfill", rows_to_do(log, home.features)) as advance:
+        done = compute(log, home.features, lists, advance)
+    return Backfilled(done, len(FEATURES), _load(settings, log))
 
 
 def _load(settings: Settings, log: Log) -> dict[str, int]:

@@ -127,7 +127,7 @@ def backfill() -> None:
 
     with explained():
         done = run(Home.from_environment())
-        out.print(f"{done.events:,} events; keys online: {done.keys}")
+        out.print(f"{done.rows:,} rows of the log computed; keys online: {done.keys}")
 
 
 @app.command()

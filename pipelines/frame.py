@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from features.events import instant_of, micros_of
-from features.frame import AMOUNTS, KEYS, frame_of, outcomes_of
+from features.frame import AMOUNTS, KEYS, READ, frame_of, outcomes_of
 from features.home import Home
+from features.intelligence.lists import Lists
 from features.log import Log
-from features.vector import COLUMNS, DESCRIPTIONS, FEATURES, VERSION, events_of
-from features.windows import TABLE
+from features.vector import ALL, DESCRIPTIONS, FEATURES, VERSION, FeatureEngine
 from pipelines.console import UserError
 from pipelines.secrets import secret_of
 from training.labels import TARGETS, Target, default_maturity, settling_times
@@ -80,7 +80,7 @@ def export_frame(
 def labelled(home: Home, as_of: int) -> pl.DataFrame:
     """Every event that had arrived by `as_of`, its vector as of its arrival, and its labels as known at `as_of`."""
     log = Log(home.log)
-    frame = frame_of(_arrived(log, as_of))
+    frame = frame_of(_arrived(log, as_of), FeatureEngine(Lists.of_home(home)))
     outcomes = outcomes_of(log).filter(pl.col("recorded_at") <= as_of)
     settling = settling_times(frame, outcomes)
     labels = [
@@ -97,10 +97,10 @@ def maturity_of(home: Home) -> dict[str, int]:
 
 
 def _arrived(log: Log, as_of: int) -> pa.Table:
-    """The events before the first row of the log that arrived, or made the clock pass, after `as_of`."""
-    table = log.read([*KEYS, "recorded_at", *AMOUNTS, *COLUMNS])
+    """The rows before the first of the log that arrived, or made the clock pass, after `as_of`."""
+    table = log.read([*READ, "recorded_at"])
     late = (table["recorded_at"].to_numpy() > as_of) | (table["as_of"].to_numpy() > as_of)
-    return events_of(table.slice(0, int(np.argmax(late)) if late.any() else len(late)))
+    return table.slice(0, int(np.argmax(late)) if late.any() else len(late))
 
 
 def digested(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
@@ -136,7 +136,7 @@ def _described(column: Any) -> Any:
     return pa.field(column.name, kind, metadata={name: text for name, text in told.items() if text})
 
 
-_BY_NAME: Final = {feature.name: feature for feature in TABLE}
+_BY_NAME: Final = {feature.name: feature for feature in ALL}
 
 
 def instant_said(text: str) -> int:

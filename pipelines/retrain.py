@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from features.frame import frame_file, outcomes_of
+from features.frame import frames_folder, outcomes_of, read_frame
 from features.home import Home
 from features.log import Log, recorded_now
 from features.vector import CATEGORICAL, FEATURES, VERSION
@@ -65,10 +65,9 @@ def champion_version(home: Home) -> int | None:
 
 
 def _frame(home: Home) -> pl.DataFrame:
-    file = frame_file(home.features)
-    if not file.exists():
+    if not frames_folder(home.features).exists():
         raise UserError("there is no frame of today's features: run `assay backfill` first")
-    return pl.read_parquet(file)
+    return read_frame(home.features)
 
 
 def _spec(home: Home, frame: pl.DataFrame) -> Spec:

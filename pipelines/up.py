@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from features.frame import frame_file
+from features.frame import frames_folder
 from features.home import Home
+from features.intelligence.lists import Lists
+from features.log import recorded_now
 from pipelines.backfill import backfill
 from pipelines.console import UserError, out
 from pipelines.load import load_folder, load_simulated
@@ -23,7 +25,9 @@ def prepare(home: Home, data: Path | None, users: int, days: int, seed: int) -> 
     _assert_same_source(home, data)
     if not home.manifest_file.exists():
         _load(home, data, users, days, seed)
-    if not frame_file(home.features).exists():
+    if not home.records.exists():
+        Lists.of_home(home).reload(since=1, recorded_at=recorded_now())  # nothing was decided yet by any list
+    if not frames_folder(home.features).exists():
         backfill(home)
     if champion_version(home) is None:
         _train_first(home)

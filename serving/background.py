@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from features.intelligence.lists import Found
+from features.intelligence.reading import Refused
 from features.log import recorded_now
 from features.store.engines import assert_reachable
 from features.store.online import OnlineStore
@@ -16,8 +19,10 @@ from serving.ledger.maturity import mature
 from serving.parts import Parts
 from serving.payouts.runner import advance_payouts
 from serving.problems import Problem
+from serving.records import Unit
 
 PERIOD_SECONDS: Final = 1.0
+LISTS_SECONDS: Final = 60.0
 PAYOUTS_PER_ROUND: Final = 100
 
 log = structlog.get_logger()
@@ -31,9 +36,15 @@ class Background:
         self._settings = Settings.from_environment(features_folder)
         self._projection = Projection(self._take, lambda: OnlineStore(self._settings))
         self._ended = threading.Event()
+        duties: dict[str, tuple[Callable[[], object], float]] = {
+            "mature": (self._mature, PERIOD_SECONDS),
+            "payouts": (self._pay, PERIOD_SECONDS),
+            "projection": (self._projection, PERIOD_SECONDS),
+            "lists": (self._reload_lists, LISTS_SECONDS),
+        }
         self._threads = [
-            threading.Thread(target=self._repeat, args=(name, duty), name=f"assay-{name}", daemon=True)
-            for name, duty in {"mature": self._mature, "payouts": self._pay, "projection": self._projection}.items()
+            threading.Thread(target=self._repeat, args=(name, *duty), name=f"assay-{name}", daemon=True)
+            for name, duty in duties.items()
         ]
 
     def start(self) -> None:
@@ -49,8 +60,8 @@ class Background:
         self._once("projection", self._projection)  # what changed last
         self._projection.close()
 
-    def _repeat(self, name: str, duty: Callable[[], object]) -> None:
-        while not self._ended.wait(PERIOD_SECONDS):
+    def _repeat(self, name: str, duty: Callable[[], object], seconds: float) -> None:
+        while not self._ended.wait(seconds):
             self._once(name, duty)
 
     def _once(self, name: str, duty: Callable[[], object]) -> None:
@@ -66,6 +77,19 @@ class Background:
 
     def _pay(self) -> None:
         advance_payouts(self._parts.engine.begin, self._parts.provider, recorded_now(), PAYOUTS_PER_ROUND)
+
+    def _reload_lists(self) -> None:
+        """Lists are read and judged here; a good one applies from the next event on, a bad one leaves the old."""
+        for found in self._parts.knowledge.lists.look():
+            try:
+                self._parts.writer.do_now(partial(self._adopt, found))
+            except Refused as refused:
+                log.warning("list_refused", kind=str(found.kind), reason=str(refused))
+            else:
+                log.info("list_adopted", kind=str(found.kind), entries=found.entries)
+
+    def _adopt(self, found: Found, unit: Unit) -> None:
+        self._parts.knowledge.adopt(found, unit.now)
 
     def _take(self, limit: int) -> Taken:
         knowledge = self._parts.knowledge

@@ -6,13 +6,13 @@ The log and the records are the truth; this is rebuilt from them at the start, a
 import json
 from collections.abc import Iterable
 from enum import StrEnum
-from itertools import chain
 from typing import Final
 
 from sqlalchemy import Engine
 
 from features.events import Event, Outcome, instant_of, parse
 from features.fold import Changed, Vector
+from features.intelligence.lists import Found, Lists
 from features.log import Log, Row, is_outcome, row_of
 from features.vector import COLUMNS, FeatureEngine
 from features.windows import DAY, MINUTE, WINDOWS, Entity
@@ -37,13 +37,13 @@ class Clock(StrEnum):
 class Knowledge:
     """Stamps, vectors and learning, in the order of arrival."""
 
-    def __init__(self, log: Log, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, log: Log, clock: Clock, lists: Lists) -> None:
+        self.clock, self.lists = clock, lists
         self._log = log
         self._forget()
 
     def _forget(self) -> None:
-        self.engine = FeatureEngine()
+        self.engine = FeatureEngine(self.lists)
         self.sequence, self.as_of = 0, 0
         self._changed: dict[tuple[Entity, str], None] = {}
 
@@ -55,7 +55,10 @@ class Knowledge:
             live = rows_of(records.recorded_after(connection, self.sequence))
         if live:
             self.sequence, self.as_of = live[-1]["sequence"], live[-1]["as_of"]
-        self.engine.replay(chain(self._log.rows(COLUMNS), live), self.as_of)
+        for rows in self._log.tables(COLUMNS):
+            self.engine.learn(rows)
+        for row in live:
+            self.engine.fold(row)
 
     def stamp(self, source: Event | Outcome, now: int) -> Row:
         """The row of `source` as the next one. Raises Problem (422) when it is too old or from the future."""
@@ -90,16 +93,16 @@ class Knowledge:
                 if row[entity.value] is not None:
                     self._changed[entity, row[entity.value]] = None
 
+    def adopt(self, found: Found, now: int) -> None:
+        """Let a list apply from the next event on. Raises Refused for a bad one: the old one stays."""
+        self.lists.adopt(found, self.sequence + 1, now)
+
     def take_changes(self, limit: int) -> list[Changed]:
         """At most `limit` keys that changed since they were last taken, with their values now."""
         taken = list(self._changed)[:limit]
         for key in taken:
             del self._changed[key]
         return [Changed(entity, key, self.as_of, self._values(entity, key)) for entity, key in taken]
-
-    def keep_changes(self, changes: Iterable[Changed]) -> None:
-        """Put back what could not be handed on."""
-        self._changed.update({(change.entity, change.key): None for change in changes})
 
     def _values(self, entity: Entity, key: str) -> list[float]:
         values: list[float] = self.engine.windows.of_entity(entity, key, self.as_of).tolist()

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from features.events import Kind
 from features.home import Home
+from features.intelligence.lists import Lists
 from features.log import Log, recorded_now
 from serving.database import open_database
 from serving.knowledge import Clock, Knowledge
@@ -42,8 +43,10 @@ class Parts:
 def assemble(home: Home, policy: Policy | None = None) -> Parts:
     """Open the home's database, load its champion and rebuild what is known from its log."""
     engine = open_database(home.records)
-    knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)))
+    lists = Lists.of_home(home)
+    knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)), lists)
     knowledge.rebuild(engine)
+    lists.reload(knowledge.sequence + 1, recorded_now())
     return Parts(
         engine=engine,
         writer=Writer(engine, recorded_now, knowledge),
