@@ -3,22 +3,15 @@
 from pathlib import Path
 
 import httpx
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from features.frame import AMOUNTS, KEYS
 from features.home import Home
-from features.log import Log
-from features.vector import COLUMNS, backfill, events_of
+from features.vector import FEATURES
+from pipelines.audit import audit
 from pipelines.bench.running import running
 from pipelines.replay import held_back
 from pipelines.up import prepare
 from serving.contract import Answer
-from serving.database import open_database, reading
-from serving.records import unpacked
-
-Vectors = dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]
 
 
 @pytest.mark.data
@@ -30,10 +23,9 @@ def test_real_events_are_served_with_their_offline_vectors(name: str, public_dat
     with running(home) as address:
         scored = replayed(home, address)
     assert scored == 1000
-    online, offline = recorded_vectors(home), offline_vectors(home)
-    assert len(online) == 1000
-    for event_id, vector in online.items():
-        np.testing.assert_array_equal(vector, offline[event_id], err_msg=event_id)
+    found = audit(home, 0, 2**62)
+    assert (found.decisions, found.cells) == (1000, 1000 * len(FEATURES))
+    assert (found.mismatches, found.lost, found.repeated) == (0, 0, 0), found.examples
 
 
 def replayed(home: Home, address: str) -> int:
@@ -49,18 +41,3 @@ def replayed(home: Home, address: str) -> int:
                 assert decision.score is not None
                 scored += 1
     return scored
-
-
-def recorded_vectors(home: Home) -> Vectors:
-    engine = open_database(home.records)
-    with reading(engine) as connection:
-        rows = connection.exec_driver_sql("SELECT event_id, vector FROM decision").all()
-    engine.dispose()
-    return {row.event_id: unpacked(row.vector) for row in rows}
-
-
-def offline_vectors(home: Home) -> Vectors:
-    columns = [*KEYS, *AMOUNTS, *COLUMNS]
-    log = pa.concat_tables([Log(home.log).read(columns), Log(home.held_back).read(columns)])
-    events = events_of(log)
-    return dict(zip(events["event_id"].to_pylist(), backfill(events), strict=True))

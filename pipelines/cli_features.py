@@ -1,0 +1,40 @@
+"""`assay features ...`: what the features are, and whether decisions were made with the right ones."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from features.events import EPOCH, LATEST, micros_of
+from features.home import Home
+from pipelines.console import explained, progress
+
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"]
+From = Annotated[datetime | None, typer.Option("--from", formats=FORMATS, help="first instant, UTC; left out: all")]
+To = Annotated[datetime | None, typer.Option("--to", formats=FORMATS, help="the instant after the last, UTC")]
+
+app = typer.Typer(help="Look at the features, and prove them.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    # With a callback a single command keeps its name.
+    pass
+
+
+@app.command()
+def audit(from_: From = None, to: To = None) -> None:
+    """Recompute logged decisions from the event log and compare every cell; exit code 1 when one differs."""
+    from pipelines.audit import audit as run  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.shown_audit import show_audit  # noqa: PLC0415
+
+    with explained():
+        with progress("audit") as advance:
+            found = run(Home.from_environment(), _micros(from_ or EPOCH), _micros(to or LATEST), advance)
+        show_audit(found)
+    if not found.is_clean:
+        raise typer.Exit(1)
+
+
+def _micros(instant: datetime) -> int:
+    return micros_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC))

@@ -1,0 +1,377 @@
+"""Logged decisions are recomputed from the log: clean when nothing was lost, and every wrong cell is found."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import Engine, update
+from typer.testing import CliRunner
+
+from features.events import Event, Outcome, instant_of, parse
+from features.holdback import hold_back
+from features.home import Home
+from features.ingest.ingest import ingest
+from features.ingest.load import mapping_for
+from features.intelligence.lists import Lists
+from features.intelligence.lists import Lists
+from features.log import Log, LogWriter, is_outcome, record_of, row_of, table_of
+from features.vector import FEATURES, VERSION
+from features.windows import DAY, HOUR, MINUTE
+from pipelines import audit as audits
+from pipelines.audit import Audit, audit
+from pipelines.bench.running import running
+from pipelines.cli_features import app
+from pipelines.export import append_recorded
+from serving.database import open_database
+from serving.knowledge import Clock, Knowledge
+from serving.records import (
+    DECISION,
+    Unit,
+    decision_id,
+    packed,
+    record,
+    record_decision,
+    unpacked,
+)
+
+NOW = 20_000 * DAY
+ALWAYS = (0, 2**62)
+SERVED_MAX = 500
+"""Real events that are decided on; those before them lie in the log."""
+
+
+class Served:
+    """A service without its doors and without a model: stamps, sees, records and learns what arrives."""
+
+    def __init__(self, home: Home, clock: Clock = Clock.WALL) -> None:
+        self.home, self.clock = home, clock
+        self.engine: Engine = open_database(home.records)
+        self.restart()
+
+    def restart(self) -> None:
+        self.knowledge = Knowledge(
+            Log(self.home.log), self.clock, Lists.of_home(self.home)
+        )
+        self.knowledge.rebuild(self.engine)
+
+    def take(self, *sources: Event | Outcome, now: int = NOW) -> None:
+        for source in sources:
+            row = self.knowledge.stamp(source, now)
+            with self.engine.begin() as connection:
+                unit = Unit(connection, now)
+                record(unit, row, source)
+                if not is_outcome(row):
+                    record_decision(
+                        unit, decided(row, packed(self.knowledge.vector(row)))
+                    )
+            self.knowledge.learn(row)
+
+    def tamper(self, event_id: str, **changed: Any) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(DECISION)
+                .where(DECISION.c.event_id == event_id)
+                .values(**changed)
+            )
+
+    def stored(self, event_id: str) -> np.ndarray[Any, Any]:
+        with self.engine.connect() as connection:
+            asked = DECISION.select().where(DECISION.c.event_id == event_id)
+            return unpacked(connection.execute(asked).one().vector).copy()
+
+    def audit(self, since: int = ALWAYS[0], until: int = ALWAYS[1]) -> Audit:
+        return audit(self.home, since, until)
+
+
+def decided(row: dict[str, Any], vector: bytes) -> dict[str, Any]:
+    return {
+        "decision_id": decision_id(row["event_id"]),
+        "revision": 1,
+        "event_id": row["event_id"],
+        "sequence": row["sequence"],
+        "kind": row["kind"],
+        "user_id": row["user_id"],
+        "action": "approve",
+        "reason_codes": "[]",
+        "final": True,
+        "model_version": "1",
+        "policy_version": "p",
+        "features_version": VERSION,
+        "degraded": "[]",
+        "decided_at": row["recorded_at"],
+        "vector": vector,
+        "contributions": "{}",
+    }
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home whose log holds an hour of clicks."""
+    home = Home(tmp_path / "home")
+    rows = [row_of(click(f"old-{at}", NOW - HOUR + at * MINUTE)) for at in range(50)]
+    LogWriter(home.log).append(
+        table_of([row | {"recorded_at": row["event_time"]} for row in rows])
+    )
+    return home
+
+
+@pytest.fixture
+def served(home: Home) -> Iterator[Served]:
+    served = Served(home)
+    yield served
+    served.engine.dispose()
+
+
+def click(id_: str, at: int = NOW, **fields: Any) -> Event | Outcome:
+    body = {
+        "event_id": id_,
+        "kind": "click",
+        "user_id": "u",
+        "occurred_at": instant_of(at),
+    }
+    return parse(
+        body
+        | {
+            "ip": {"address": "2001:db8::1"},
+            "devices": [{"id": "phone", "kind": "web"}],
+        }
+        | fields
+    )
+
+
+def clean(id_: str, subject: str) -> Event | Outcome:
+    return parse(
+        {
+            "event_id": id_,
+            "kind": "clean",
+            "subject_event_id": subject,
+            "occurred_at": instant_of(NOW),
+        }
+    )
+
+
+def stream(many: int) -> list[Event | Outcome]:
+    """Every third is late, every fourth ties with the one before, and an outcome lies among them."""
+    events = [
+        click(f"e{at}", NOW - (at % 3) * HOUR + (at // 4) * MINUTE // 60)
+        for at in range(many)
+    ]
+    return [*events[: many // 2], clean("o", "e0"), *events[many // 2 :]]
+
+
+def test_a_home_that_never_served_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="has not served"):
+        audit(Home(tmp_path), *ALWAYS)
+
+
+def test_late_and_tied_events_with_a_restart_between_them_audit_clean(
+    served: Served,
+) -> None:
+    events = stream(30)
+    served.take(*events[:13])
+    served.restart()
+    served.take(*events[13:])
+    found = served.audit()
+    assert (found.decisions, found.cells, found.mismatches, found.lost) == (
+        30,
+        30 * len(FEATURES),
+        0,
+        0,
+    )
+    assert found.late == 20
+    assert found.is_clean
+
+
+def test_what_was_appended_to_the_log_meanwhile_is_read_once(served: Served) -> None:
+    served.take(*stream(12))
+    append_recorded(served.home)
+    served.restart()
+    served.take(click("after-1"), click("after-2", NOW - HOUR))
+    found = served.audit()
+    assert (found.decisions, found.is_clean, found.repeated) == (14, True, 0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_the_size_of_the_pieces_changes_nothing(
+    served: Served, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    served.take(*stream(20))
+    whole = served.audit()
+    monkeypatch.setattr(audits, "CHUNK", size)
+    assert served.audit() == whole
+
+
+def test_a_changed_cell_is_found_with_its_event_and_feature(served: Served) -> None:
+    served.take(*stream(10))
+    vector, at = served.stored("e7"), FEATURES.index("user__count__1h")
+    right = float(vector[at])
+    vector[at] += 1
+    served.tamper("e7", vector=packed(vector))
+    found = served.audit()
+    assert (found.mismatches, found.differing["user__count__1h"], found.is_clean) == (
+        1,
+        1,
+        False,
+    )
+    (example,) = found.examples
+    assert (example.event_id, example.feature) == ("e7", "user__count__1h")
+    assert (example.stored, example.computed) == (right + 1, right)
+
+
+def test_a_missing_value_that_was_stored_as_a_number_is_found(served: Served) -> None:
+    served.take(click("e"))
+    vector = served.stored("e")
+    missing = int(np.flatnonzero(np.isnan(vector))[0])
+    vector[missing] = 0
+    served.tamper("e", vector=packed(vector))
+    assert served.audit().differing == {FEATURES[missing]: 1}
+
+
+def test_examples_are_few_however_much_differs(served: Served) -> None:
+    served.take(*stream(5))
+    for at in range(5):
+        served.tamper(f"e{at}", vector=packed(np.full(len(FEATURES), -7.5)))
+    found = served.audit()
+    assert found.mismatches == 5 * len(FEATURES)
+    assert len(found.examples) == audits.EXAMPLES_MAX
+
+
+def test_a_decision_whose_event_is_gone_and_a_vector_cut_short_are_lost(
+    served: Served,
+) -> None:
+    served.take(*stream(5))
+    served.tamper("e1", sequence=10_000)
+    served.tamper("e2", vector=packed(np.zeros(3)))
+    found = served.audit()
+    assert (found.lost, found.mismatches, found.is_clean) == (2, 0, False)
+
+
+def test_features_of_another_version_are_counted_not_compared(served: Served) -> None:
+    served.take(*stream(5))
+    served.tamper("e1", features_version="another", vector=packed(np.zeros(3)))
+    found = served.audit()
+    assert (found.decisions, found.other_version, found.lost, found.is_clean) == (
+        5,
+        1,
+        0,
+        True,
+    )
+    assert found.cells == 4 * len(FEATURES)
+
+
+def test_an_id_that_the_log_holds_twice_is_counted(served: Served) -> None:
+    served.take(click("old-3"), click("new"))
+    found = served.audit()
+    assert (found.decisions, found.repeated, found.is_clean) == (2, 1, True)
+
+
+def test_only_decisions_of_the_asked_time_are_compared(served: Served) -> None:
+    served.take(click("a", NOW), now=NOW)
+    served.take(click("b", NOW + HOUR), now=NOW + HOUR)
+    served.take(click("c", NOW + 2 * HOUR), now=NOW + 2 * HOUR)
+    served.tamper("a", vector=packed(np.zeros(len(FEATURES))))
+    assert served.audit(NOW + HOUR, NOW + 2 * HOUR).decisions == 1
+    assert served.audit(NOW + HOUR).is_clean
+    assert served.audit(NOW + 3 * HOUR) == Audit()
+    assert not served.audit().is_clean
+
+
+def test_the_command_says_what_it_found_and_fails_when_a_cell_differs(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(served.home.root))
+    monkeypatch.setenv("COLUMNS", "400")
+    served.take(*stream(6))
+    assert command().exit_code == 0
+    assert (
+        f"6 decisions, {6 * len(FEATURES):,} cells compared, 0 differ; 4 late events"
+        in command().output
+    )
+    served.tamper("e3", vector=packed(np.zeros(len(FEATURES))))
+    failed = command()
+    assert failed.exit_code == 1
+    assert "user__count__1h" in failed.output
+    assert "e3" in failed.output
+    assert command("--from", "2200-01-01").exit_code == 0
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["audit", *arguments])
+
+
+@pytest.mark.timeout(600)
+def test_a_served_home_with_a_restart_and_late_events_audits_clean(
+    trained_home: Home,
+    tmp_path: Path,
+    event: Callable[..., dict[str, Any]],
+) -> None:
+    home = Home(tmp_path / "copy")
+    shutil.copytree(trained_home.root, home.root)
+    for _ in range(2):
+        with (
+            running(home) as address,
+            httpx.Client(base_url=address, timeout=30) as client,
+        ):
+            for hours in (0, 5, 0, 20, 1):
+                late = (datetime.now(UTC) - timedelta(hours=hours)).strftime(
+                    "%Y-%m-%dT%H:%M:%SZ"
+                )
+                body = event(occurred_at=late, user_id="u-late")
+                assert client.post("/v1/score/event", json=body).status_code == 200
+                assert client.post("/v1/score/event", json=body).status_code == 200
+    found = audit(home, *ALWAYS)
+    assert (found.decisions, found.mismatches, found.lost, found.repeated) == (
+        10,
+        0,
+        0,
+        0,
+    )
+    assert found.late >= 6
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("handbook", 20_000), ("talkingdata", 20_000), ("fraudecom", 10_000)],
+)
+def test_real_events_audit_clean(
+    name: str, rows: int, public_data: Path, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    ingest(
+        *mapping_for(first_rows(public_data / name, rows, tmp_path / name)), home.log
+    )
+    hold_back(Log(home.log), home.held_back, SERVED_MAX)
+    served = Served(home, Clock.EVENTS)
+    for at, row in enumerate(Log(home.held_back).rows()):
+        served.take(record_of(row), now=2**60)
+        if at == SERVED_MAX // 2:
+            served.restart()
+    found = served.audit()
+    served.engine.dispose()
+    assert (found.decisions, found.mismatches, found.lost) == (SERVED_MAX, 0, 0)
+    assert found.cells == SERVED_MAX * len(FEATURES)
+
+
+def first_rows(folder: Path, rows: int, few: Path) -> Path:
+    """A folder of the same name with the first rows of each file."""
+    few.mkdir()
+    for file in folder.iterdir():
+        if file.suffix == ".parquet":
+            first = next(pq.ParquetFile(file).iter_batches(rows))
+            pq.write_table(pa.Table.from_batches([first]), few / file.name)
+        elif file.suffix == ".csv":
+            with file.open(encoding="utf-8") as lines:
+                (few / file.name).write_text(
+                    "".join(
+                        line for line, _ in zip(lines, range(rows + 1), strict=False)
+                    )
+                )
+    return few
