@@ -99,7 +99,7 @@ def _date_ties(axes: Axes, near: nx.Graph, places: Places, asked: str) -> None:
             middle,
             ha="center",
             va="center",
-            fontsize=6.5,
+            fontsize=7.5,
             color="#52606d",
             bbox=_HALO,
         )

@@ -32,7 +32,7 @@ from training.simulator.devices import (
     partner_ids,
     reported_ids,
 )
-from training.simulator.networks import address_and_network
+from training.simulator.networks import address_and_networks
 from training.simulator.population import COUNTRIES, DOMAINS, People
 from training.simulator.words import digests, ids, numbers, places_of, words
 
@@ -166,7 +166,7 @@ def _places_seen(events: Rows, lexicon: Lexicon) -> dict[str, Any]:
     """Where it came from: country, address, devices and their keys."""
     whose, code = events["ip_provenance"], events["address"]
     distinct, places = np.unique(code, return_inverse=True)
-    known = [address_and_network(int(value)) for value in distinct]
+    known = [address_and_networks(int(value)) for value in distinct]
     seen = np.where(code == 0, MISSING, places)
     of_person = np.where(whose == _PERSON, seen, MISSING)
     is_client = whose != _PARTNER
@@ -175,10 +175,11 @@ def _places_seen(events: Rows, lexicon: Lexicon) -> dict[str, Any]:
     device = places_of(np.where(installation < 0, MISSING, installation + variant))
     profile = lexicon.people.profile
     return {
-        "ip_address": words([address for address, _ in known], seen),
+        "ip_address": words([address for address, *_ in known], seen),
         "ip_provenance": words(IP_PROVENANCES, np.where(code == 0, MISSING, whose)),
-        "ip_key": words([address for address, _ in known], of_person),
-        "network_key": words([network for _, network in known], of_person),
+        "ip_key": words([address for address, *_ in known], of_person),
+        "network_key": words([network for _, network, _ in known], of_person),
+        "wide_network_key": pa.array([wide for *_, wide in known], pa.string()).take(places_of(of_person)),
         "devices": lexicon.devices.take(device),
         "device_key": lexicon.device_keys.take(device),
         "country": words(COUNTRIES, np.where(is_client, profile.country[events["user"]], MISSING)),

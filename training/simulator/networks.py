@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.addresses import network_of
+from features.addresses import network_of, wide_network_of
 
 Codes = NDArray[np.uint64]
 _HOME: Final = 10 << 24  # 10.0.0.0/8
@@ -79,7 +79,7 @@ def address_text(code: int) -> str:
 
 
 @lru_cache(maxsize=_CACHE_MAX)
-def address_and_network(code: int) -> tuple[str, str]:
-    """Address and network key, the latter as the canonical event derives it."""
+def address_and_networks(code: int) -> tuple[str, str, str | None]:
+    """Address, network key and wide network key, the keys as the canonical event derives them."""
     address = address_text(code)
-    return address, network_of(address)
+    return address, network_of(address), wide_network_of(address)

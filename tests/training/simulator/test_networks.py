@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.addresses import network_of
+from features.addresses import network_of, wide_network_of
 from features.events import IpSeen
-from training.simulator.networks import Networks, address_and_network, mixed
+from training.simulator.networks import Networks, address_and_networks, mixed
 
 NETWORKS = Networks(salt=3, carriers=4, exits=5)
 
@@ -16,16 +16,17 @@ NETWORKS = Networks(salt=3, carriers=4, exits=5)
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 400))
 def test_a_home_address_is_private_canonical_and_has_the_events_network(home: int, user: int, day: int) -> None:
     code = int(NETWORKS.homes(np.array([home]), np.array([user]), day)[0])
-    address, network = address_and_network(code)
+    address, network, wide = address_and_networks(code)
     assert ip_address(address).is_private
     assert IpSeen(address=address).address == address
     assert network == network_of(address)
+    assert wide == wide_network_of(address)
 
 
 def test_members_of_a_home_share_its_network_and_its_ipv4_address() -> None:
     homes = np.repeat(np.arange(200), 2)
     codes = NETWORKS.homes(homes, np.arange(400), day=9)
-    pairs = [(address_and_network(int(a)), address_and_network(int(b))) for a, b in codes.reshape(-1, 2)]
+    pairs = [(address_and_networks(int(a)), address_and_networks(int(b))) for a, b in codes.reshape(-1, 2)]
     assert all(first[1] == second[1] for first, second in pairs)
     assert all(first[0] == second[0] for first, second in pairs if ":" not in first[0])
     assert 0.1 < np.mean([":" in first[0] for first, _ in pairs]) < 0.3
