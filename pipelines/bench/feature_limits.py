@@ -55,9 +55,9 @@ def busy_key(seed: int) -> list[BenchRow]:
     """One address with a million events in an hour: what it costs at the beginning and at the end."""
     events = _busy_hour(seed)
     windows, alone = Windows(SIXTY), Windows([feature for feature in SIXTY if feature.entity is Entity.IP])
-    first = _median_micros(windows, events.slice(0, BUSY_TIMED))
+    first = _median_us(windows, events.slice(0, BUSY_TIMED))
     windows.learn(events.slice(BUSY_TIMED, BUSY_EVENTS - 2 * BUSY_TIMED))
-    last = _median_micros(windows, events.slice(BUSY_EVENTS - BUSY_TIMED))
+    last = _median_us(windows, events.slice(BUSY_EVENTS - BUSY_TIMED))
     early, late = _state_bytes(alone, events.slice(0, BUSY_TIMED)), _state_bytes(alone, events.slice(BUSY_TIMED))
     return [
         BenchRow(
@@ -94,7 +94,7 @@ def _busy_hour(seed: int) -> pa.Table:
     return events
 
 
-def _median_micros(windows: Windows, events: pa.Table) -> float:
+def _median_us(windows: Windows, events: pa.Table) -> float:
     into, spans = np.empty(len(SIXTY)), []
     for row in events.to_pylist():
         began = time.perf_counter_ns()
