@@ -8,12 +8,14 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
 from numba import config, njit
 
 _SOURCE: Final = Path(__file__).parent
+_KEPT_SECONDS: Final = 86_400
 
 
 def _cache_folder() -> Path:
@@ -30,7 +32,8 @@ def _keep_in(folder: Path) -> None:
     if folder.exists():
         return
     for other in folder.parent.glob("loops-*"):
-        shutil.rmtree(other, ignore_errors=True)
+        if time.time() - other.stat().st_mtime > _KEPT_SECONDS:  # a younger one may be in use
+            shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 

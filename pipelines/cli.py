@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from features.home import Home
+from pipelines import cli_features, cli_frame, cli_graph, cli_lists, cli_rings
 from pipelines.console import explained, out, progress
 
 _show_warning = warnings.showwarning
@@ -40,6 +41,11 @@ def _private() -> None:
 
 data = typer.Typer(help="Look at the data before anything learns from it.", no_args_is_help=True)
 app.add_typer(data, name="data")
+app.add_typer(cli_features.app, name="features")
+app.add_typer(cli_graph.app, name="graph")
+app.add_typer(cli_lists.app, name="lists")
+app.command()(cli_frame.frame)
+cli_graph.app.command()(cli_rings.nightly)
 
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="a folder of your own data; left out: a simulated platform", envvar="DATA")
@@ -95,7 +101,7 @@ def simulate(
 
 @app.command()
 def ingest(
-    mapping: Annotated[str, typer.Argument(help="a shipped mapping (talkingdata, fraudecom) or a YAML file")],
+    mapping: Annotated[str, typer.Argument(help="a shipped mapping (talkingdata, fraudecom, handbook) or a YAML file")],
     files: Annotated[list[Path], typer.Option("--from", help="a CSV or parquet file; repeat for several")],
     out_: Annotated[Path, typer.Option("--out", help="folder of the event log to be written")],
 ) -> None:

@@ -16,10 +16,16 @@ To = Annotated[datetime | None, typer.Option("--to", formats=FORMATS, help="the 
 app = typer.Typer(help="Look at the features, and prove them.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    # With a callback a single command keeps its name.
-    pass
+@app.command(name="list")
+def list_(
+    about: Annotated[str, typer.Argument(help="only those whose name holds this, e.g. device__ or 7d")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="for programs: one JSON array")] = False,  # a flag
+) -> None:
+    """Every feature with its unit, its meaning and the reason why it exists."""
+    from pipelines.shown_features import show_features  # noqa: PLC0415  # each command loads only what it needs
+
+    with explained():
+        show_features(about, as_json=as_json)
 
 
 @app.command()

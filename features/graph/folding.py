@@ -4,8 +4,7 @@ Expiry happens when the first row of a day (UTC, of `as_of`) is folded: what was
 goes. So the graph is a function of the rows folded so far, and of nothing else: training and serving forget alike.
 """
 
-from numba import njit
-
+from features.compiling import loop
 from features.graph.joining import enter, link, see_together, share, stand_alone
 from features.graph.layout import (
     BAD,
@@ -43,7 +42,7 @@ from features.graph.layout import (
 )
 
 
-@njit(cache=True)
+@loop
 def fold(graph: Arrays, row: Integers) -> None:
     """Learn one row. The first row of a day lets the old go."""
     today = row[R_AS_OF] // DAY
@@ -57,7 +56,7 @@ def fold(graph: Arrays, row: Integers) -> None:
         _mark(graph, row[R_USER], row[R_VERDICT], row[R_AS_OF])
 
 
-@njit(cache=True)
+@loop
 def _fold_event(graph: Arrays, row: Integers) -> None:
     person = row[R_USER]
     # A time of 1970 or 2100 neither ages a ring nor keeps it: no event arrives more than a day late.
@@ -73,7 +72,7 @@ def _fold_event(graph: Arrays, row: Integers) -> None:
             share(graph, tie, row[R_SEQUENCE])
 
 
-@njit(cache=True)
+@loop
 def _mark(graph: Arrays, person: int, verdict: int, seen: int) -> None:
     """Remember the latest word on a person."""
     nodes = graph.nodes
@@ -85,7 +84,7 @@ def _mark(graph: Arrays, person: int, verdict: int, seen: int) -> None:
     graph.circles[root_of(nodes, person), BAD] += (1 if verdict == SAYS_BAD else 0) - before
 
 
-@njit(cache=True)
+@loop
 def _turn_day(graph: Arrays, today: int, sequence: int) -> None:
     graph.totals[TODAY] = today
     cutoff = today * DAY - graph.totals[KEEP]
@@ -93,7 +92,7 @@ def _turn_day(graph: Arrays, today: int, sequence: int) -> None:
         _rebuild(graph, cutoff, sequence)
 
 
-@njit(cache=True)
+@loop
 def _has_old(graph: Arrays, cutoff: int) -> bool:
     """Whether a tie or a node has not been seen since `cutoff`."""
     for at in range(graph.totals[TIES]):
@@ -105,7 +104,7 @@ def _has_old(graph: Arrays, cutoff: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@loop
 def _rebuild(graph: Arrays, cutoff: int, sequence: int) -> None:
     """Keep the ties seen since `cutoff`, in their order, and join anew: a union cannot be undone, only not repeated."""
     ties, totals = graph.ties, graph.totals
@@ -124,7 +123,7 @@ def _rebuild(graph: Arrays, cutoff: int, sequence: int) -> None:
         share(graph, at, sequence)
 
 
-@njit(cache=True)
+@loop
 def _begin_anew(graph: Arrays, at: int, cutoff: int) -> None:
     node = graph.nodes[at]
     if node[BORN] == 0:

@@ -1,12 +1,12 @@
 """Components of the past, from the log of unions, compiled."""
 
 import numpy as np
-from numba import njit
 
+from features.compiling import loop
 from features.graph.layout import BORN, UNIONS, Arrays, Integers
 
 
-@njit(cache=True)
+@loop
 def members_at(graph: Arrays, node: int, sequence: int) -> Integers:
     """The numbers of the nodes that the unions up to `sequence` had joined to `node`, itself among them.
 

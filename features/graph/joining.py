@@ -9,9 +9,9 @@ further, and from the next rebuild on nobody at all.
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from features.compiling import loop
 from features.graph.layout import (
     ATTESTED,
     BAD,
@@ -74,13 +74,13 @@ WEB_USERS_MAX: Final = 8
 NETWORKS_MAX: Final = 16
 
 
-@njit(cache=True)
+@loop
 def limit_of(kind: int) -> int:
     """From how many people on a node of the kind is a hub."""
     return WEB_USERS_MAX if kind == WEB else DEGREE_MAX
 
 
-@njit(cache=True)
+@loop
 def turn_ring(circle: NDArray[np.int32], today: int) -> None:
     """Clear the days that have passed since the ring was last used."""
     for back in range(min(today - circle[RING_DAY], RING_DAYS)):
@@ -88,7 +88,7 @@ def turn_ring(circle: NDArray[np.int32], today: int) -> None:
     circle[RING_DAY] = max(today, circle[RING_DAY])
 
 
-@njit(cache=True)
+@loop
 def stand_alone(graph: Arrays, at: int) -> None:
     """Make a node the only one of its component."""
     nodes, circle = graph.nodes, graph.circles[at]
@@ -104,7 +104,7 @@ def stand_alone(graph: Arrays, at: int) -> None:
         circle[DEVICES + kind - 1] = 1
 
 
-@njit(cache=True)
+@loop
 def enter(graph: Arrays, at: int, seen: int) -> None:
     """Bring a node into the graph, if it is not there."""
     node = graph.nodes[at]
@@ -118,7 +118,7 @@ def enter(graph: Arrays, at: int, seen: int) -> None:
     node[LATEST] = max(node[LATEST], seen)
 
 
-@njit(cache=True)
+@loop
 def join(graph: Arrays, one: int, two: int, sequence: int) -> None:
     """Unite two components, the smaller into the larger, the younger into the older; the union is logged."""
     nodes = graph.nodes
@@ -137,7 +137,7 @@ def join(graph: Arrays, one: int, two: int, sequence: int) -> None:
     graph.totals[UNIONS] += 1
 
 
-@njit(cache=True)
+@loop
 def _add_circle(into: NDArray[np.int32], gone: NDArray[np.int32], today: int) -> None:
     turn_ring(into, today)
     turn_ring(gone, today)
@@ -146,7 +146,7 @@ def _add_circle(into: NDArray[np.int32], gone: NDArray[np.int32], today: int) ->
             into[at] += gone[at]
 
 
-@njit(cache=True)
+@loop
 def link(graph: Arrays, tie: int) -> None:
     """Enter a tie into the lists and degrees of its two ends, and into the index."""
     row, nodes = graph.ties[tie], graph.nodes
@@ -161,12 +161,12 @@ def link(graph: Arrays, tie: int) -> None:
         graph.totals[HUBS_NEW] += 1
 
 
-@njit(cache=True)
+@loop
 def _side_of(kind: int) -> int:
     return REFERRER if kind == USER else kind
 
 
-@njit(cache=True)
+@loop
 def _is_full(graph: Arrays, person: int, other: int) -> bool:
     """A limit a kind, so that a flood of browsers cannot keep a payout destination from being seen."""
     kind = graph.nodes[other, KIND]
@@ -177,7 +177,7 @@ def _is_full(graph: Arrays, person: int, other: int) -> bool:
     return bool(graph.nodes[other, BORN] != 0 and graph.degrees[other, USER] >= DEGREE_MAX)
 
 
-@njit(cache=True)
+@loop
 def see_together(graph: Arrays, person: int, other: int, seen: int, row: Integers) -> int:
     """The number of the tie of two nodes, new or renewed; -1 if one of them is full: then neither is even made."""
     known = find(graph, person, other)
@@ -202,7 +202,7 @@ def see_together(graph: Arrays, person: int, other: int, seen: int, row: Integer
     return known
 
 
-@njit(cache=True)
+@loop
 def share(graph: Arrays, tie: int, sequence: int) -> None:
     """Let a tie join whom it may."""
     person, other = graph.ties[tie, PERSON], graph.ties[tie, OTHER]
@@ -214,7 +214,7 @@ def share(graph: Arrays, tie: int, sequence: int) -> None:
         _settle(graph, other, sequence)
 
 
-@njit(cache=True)
+@loop
 def _settle(graph: Arrays, device: int, sequence: int) -> None:
     """Join the users of a device as far as their tenancies say; the device belongs to the first of them."""
     users = graph.degrees[device, USER]
@@ -229,7 +229,7 @@ def _settle(graph: Arrays, device: int, sequence: int) -> None:
             join(graph, device, graph.ties[tie, PERSON], sequence)
 
 
-@njit(cache=True)
+@loop
 def _join_tenants(graph: Arrays, tenants: Integers, sequence: int) -> int:
     """Join those whose use overlaps. The number of tenancies, which do not."""
     tenancies, ends = 1, graph.ties[tenants[0], LAST]
@@ -243,7 +243,7 @@ def _join_tenants(graph: Arrays, tenants: Integers, sequence: int) -> int:
     return tenancies
 
 
-@njit(cache=True)
+@loop
 def _tenants(graph: Arrays, device: int) -> Integers:
     """The ties of a device, by when their use began, the shorter first, then by their age."""
     ties = graph.ties
@@ -259,7 +259,7 @@ def _tenants(graph: Arrays, device: int) -> Integers:
     return found
 
 
-@njit(cache=True)
+@loop
 def _is_later(ties: Integers, one: int, two: int) -> bool:
     for column in (FIRST, LAST):
         if ties[one, column] != ties[two, column]:

@@ -7,8 +7,9 @@ number of bytes: 144, and 64 a tie, besides its key.
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from features.compiling import loop
 
 Integers = NDArray[np.int64]
 
@@ -52,7 +53,7 @@ class Arrays(NamedTuple):
     totals: Integers
 
 
-@njit(cache=True)
+@loop
 def root_of(nodes: Integers, at: int) -> int:
     """The node's representative. Paths stay as they are, so reading changes nothing; by size, they are short."""
     while nodes[at, PARENT] != at:
@@ -60,7 +61,7 @@ def root_of(nodes: Integers, at: int) -> int:
     return at
 
 
-@njit(cache=True)
+@loop
 def place_of(graph: Arrays, person: int, other: int) -> int:
     """Where the tie stands in the index, or the free place where it would."""
     mask = len(graph.places) - 1
@@ -75,19 +76,19 @@ def place_of(graph: Arrays, person: int, other: int) -> int:
     return int(at)
 
 
-@njit(cache=True)
+@loop
 def find(graph: Arrays, person: int, other: int) -> int:
     """The tie's number, or -1."""
     return int(graph.places[place_of(graph, person, other)]) - 1
 
 
-@njit(cache=True)
+@loop
 def next_of(ties: Integers, tie: int, node: int) -> int:
     """The tie after `tie` in the list of `node`."""
     return int(ties[tie, NEXT_OF_PERSON] if ties[tie, PERSON] == node else ties[tie, NEXT_OF_OTHER])
 
 
-@njit(cache=True)
+@loop
 def reindex(graph: Arrays) -> None:
     """Enter every tie into an empty index."""
     for tie in range(graph.totals[TIES]):

@@ -6,9 +6,9 @@ The rule and its reasons are told in persons.py; its constants come in as `weigh
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from features.compiling import loop
 from features.graph.joining import HANDOVER
 from features.graph.layout import (
     ANDROID_ID,
@@ -48,7 +48,7 @@ W_OTHER_IDENTITY, W_OTHER_DESTINATION, W_MIN = range(6, 9)
 _WEIGHT: Final = np.array([0, 0, *(round(1e6 / np.log(n)) for n in range(2, DEGREE_MAX + 1))], np.int64)
 
 
-@njit(cache=True)
+@loop
 def peers_of(graph: Arrays, person: int) -> Integers:
     """Other accounts that share a device, a destination or an identity with a person, one row each.
 
@@ -69,13 +69,13 @@ def peers_of(graph: Arrays, person: int) -> Integers:
     return found[:count]
 
 
-@njit(cache=True)
+@loop
 def _is_shared(graph: Arrays, other: int) -> bool:
     kind = graph.nodes[other, KIND]
     return bool(kind not in (NETWORK, USER) and graph.degrees[other, USER] > 1)
 
 
-@njit(cache=True)
+@loop
 def _meet(graph: Arrays, found: Integers, count: int, mine: int, theirs: int) -> int:
     """Note a shared node in the row of the account that shares it; the number of rows."""
     account, at = graph.ties[theirs, PERSON], 0
@@ -88,7 +88,7 @@ def _meet(graph: Arrays, found: Integers, count: int, mine: int, theirs: int) ->
     return max(count, at + 1)
 
 
-@njit(cache=True)
+@loop
 def _note(graph: Arrays, peer: Integers, mine: int, theirs: int) -> None:
     other = graph.ties[mine, OTHER]
     kind = graph.nodes[other, KIND]
@@ -103,7 +103,7 @@ def _note(graph: Arrays, peer: Integers, mine: int, theirs: int) -> None:
         peer[P_SOUND] |= graph.ties[mine, ATTESTED] & graph.ties[theirs, ATTESTED]
 
 
-@njit(cache=True)
+@loop
 def _in_turns(one: Integers, two: Integers) -> int:
     """Whether the earlier user of a device was back after the later one had come."""
     if one[FIRST] == two[FIRST]:
@@ -113,7 +113,7 @@ def _in_turns(one: Integers, two: Integers) -> int:
     return 1 if ends > max(one[FIRST], two[FIRST]) + HANDOVER else 0
 
 
-@njit(cache=True)
+@loop
 def _handsets(graph: Arrays, person: int) -> int:
     """How many hardware ids a person has used."""
     count = 0
@@ -122,7 +122,7 @@ def _handsets(graph: Arrays, person: int) -> int:
     return count
 
 
-@njit(cache=True)
+@loop
 def confidence_of(graph: Arrays, person: int, peer: Integers, weights: Weights) -> float:
     """From 0 to 1: how sure it is that the peer is the same person, by the rule of persons.py."""
     account, shared = peer[P_NODE], peer[P_HANDSETS]
@@ -143,7 +143,7 @@ def confidence_of(graph: Arrays, person: int, peer: Integers, weights: Weights) 
     return float(confidence)
 
 
-@njit(cache=True)
+@loop
 def confidence_between(graph: Arrays, one: int, two: int, weights: Weights) -> float:
     """The confidence of one pair, whatever else the two share with others."""
     peer = np.zeros(PEER_WIDTH, np.int64)
@@ -159,7 +159,7 @@ def confidence_between(graph: Arrays, one: int, two: int, weights: Weights) -> f
     return float(confidence_of(graph, one, peer, weights))
 
 
-@njit(cache=True)
+@loop
 def accounts_of(graph: Arrays, person: int, weights: Weights, confidence_min: float) -> Integers:
     """The accounts that are the same person with at least that confidence, without the person's own."""
     peers = peers_of(graph, person)
@@ -171,7 +171,7 @@ def accounts_of(graph: Arrays, person: int, weights: Weights, confidence_min: fl
     return found[:count]
 
 
-@njit(cache=True)
+@loop
 def is_known(graph: Arrays, at: int) -> bool:
     """Whether a key stands for a node of the graph."""
     return at >= 0 and graph.nodes[at, BORN] != 0

@@ -3,9 +3,9 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from features.compiling import loop
 from features.graph.folding import fold
 from features.graph.layout import (
     BAD,
@@ -54,7 +54,7 @@ OF_DEVICE_USERS, OF_DEVICE_DEVICES, IDENTITY_USERS, PAID_USERS, GROWTH, AGE, BAD
 OF_DEVICE_BAD_SHARE, PERSON_ACCOUNTS, REFERRED, REFERRER_REFERRED, NEIGHBOURS, WIDTH = range(12, 18)
 
 
-@njit(cache=True)
+@loop
 def replay(graph: Arrays, rows: Integers, into: Vector, weights: Weights) -> None:
     """Each row as of itself, then learned. `into` (rows, WIDTH), NaN for outcomes; without rows, only learned."""
     for at in range(len(rows)):
@@ -63,7 +63,7 @@ def replay(graph: Arrays, rows: Integers, into: Vector, weights: Weights) -> Non
         fold(graph, rows[at])
 
 
-@njit(cache=True)
+@loop
 def read(graph: Arrays, row: Integers, into: Vector, weights: Weights) -> None:
     """Missing (NaN) without the key, zero for a key that nobody knows."""
     person, device = row[R_USER], row[R_DEVICE]
@@ -78,14 +78,14 @@ def read(graph: Arrays, row: Integers, into: Vector, weights: Weights) -> None:
     _read_peers(graph, person, into, weights)
 
 
-@njit(cache=True)
+@loop
 def _users_of(graph: Arrays, at: int) -> float:
     if at == NONE:
         return np.nan
     return float(graph.degrees[at, USER]) if is_known(graph, at) else 0.0
 
 
-@njit(cache=True)
+@loop
 def _read_device(graph: Arrays, person: int, device: int, into: Vector) -> None:
     if device == NONE:
         return
@@ -96,7 +96,7 @@ def _read_device(graph: Arrays, person: int, device: int, into: Vector) -> None:
         into[OF_DEVICE_USERS], into[OF_DEVICE_DEVICES] = circle[USERS], _devices(circle[DEVICES:RING])
 
 
-@njit(cache=True)
+@loop
 def _devices(by_kind: NDArray[np.int32]) -> float:
     """One handset has an id of several kinds: the most frequent kind counts handsets."""
     most = 0
@@ -105,7 +105,7 @@ def _devices(by_kind: NDArray[np.int32]) -> float:
     return float(most)
 
 
-@njit(cache=True)
+@loop
 def _bad_share(graph: Arrays, at: int, person: int) -> float:
     """The share of bad people in the component of a node, without the person, pulled towards the usual."""
     if not is_known(graph, at):
@@ -118,7 +118,7 @@ def _bad_share(graph: Arrays, at: int, person: int) -> float:
     return float((bad + PRIOR_BAD) / (others + PRIOR_PEOPLE))
 
 
-@njit(cache=True)
+@loop
 def _read_person(graph: Arrays, person: int, row: Integers, into: Vector) -> None:
     into[BAD_SHARE] = _bad_share(graph, person, person)
     for place in (USER_DEVICES, RING_USERS, RING_DEVICES, GROWTH, AGE, REFERRED):
@@ -135,7 +135,7 @@ def _read_person(graph: Arrays, person: int, row: Integers, into: Vector) -> Non
     into[AGE] = max(row[R_AS_OF] - graph.nodes[root, OLDEST], 0) / DAY
 
 
-@njit(cache=True)
+@loop
 def _growth(circle: NDArray[np.int32], today: int) -> float:
     """People who came on one of the last GROWTH_DAYS days, today among them."""
     came = 0
@@ -144,7 +144,7 @@ def _growth(circle: NDArray[np.int32], today: int) -> float:
     return float(came)
 
 
-@njit(cache=True)
+@loop
 def _read_shared(graph: Arrays, person: int, row: Integers, into: Vector) -> None:
     """What the person's destinations, identities and referrer are to others, the event's own among them."""
     identity, destination, referrer = row[R_IDENTITY], row[R_DESTINATION], row[R_REFERRER]
@@ -165,7 +165,7 @@ def _read_shared(graph: Arrays, person: int, row: Integers, into: Vector) -> Non
     into[REFERRER_REFERRED] = _users_of(graph, referrer)
 
 
-@njit(cache=True)
+@loop
 def _read_peers(graph: Arrays, person: int, into: Vector, weights: Weights) -> None:
     into[PERSON_ACCOUNTS], into[NEIGHBOURS] = 1.0, 0.0
     if not is_known(graph, person):

@@ -9,7 +9,9 @@ from functools import cache
 from typing import Any, Final
 
 import numba
-from numba import float64, njit
+from numba import float64
+
+from features.compiling import loop
 
 EARTH_KM: Final = 6371.0088
 """Mean radius of the Earth (IUGG R1, Moritz 2000, Geodetic Reference System 1980)."""
@@ -20,7 +22,7 @@ SECONDS_MIN: Final = 600.0
 _vectorize: Any = numba.vectorize  # it carries no types
 
 
-@njit(cache=True)
+@loop
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
     """Great-circle distance of two places in degrees, kilometres: 0 to 20,015.
 
@@ -38,7 +40,7 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other_
     return 2.0 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
 
 
-@njit(cache=True)
+@loop
 def speed_kmh(distance: float, seconds: float) -> float:
     """The least speed that explains `distance` (km) in `seconds`, km/h: less what the places may be wrong by.
 
@@ -49,7 +51,7 @@ def speed_kmh(distance: float, seconds: float) -> float:
     return max(0.0, distance - UNCERTAINTY_KM) / (max(SECONDS_MIN, abs(seconds)) / 3600.0)
 
 
-@njit(cache=True)
+@loop
 def over(part: float, whole: float) -> float:
     """`part / whole`; NaN where either is unknown or the whole is not above zero."""
     if not whole > 0.0:
@@ -57,7 +59,7 @@ def over(part: float, whole: float) -> float:
     return part / whole
 
 
-@njit(cache=True)
+@loop
 def travel_kmh(latitude: float, longitude: float, last_latitude: float, last_longitude: float, seconds: float) -> float:
     """The least speed from the last place to this one, `seconds` later, km/h."""
     return speed_kmh(distance_km(latitude, longitude, last_latitude, last_longitude), seconds)

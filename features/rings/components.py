@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
+from features.compiling import loop
 from features.rings.ties import Ints, Truths
 
 
@@ -28,7 +28,7 @@ def merged_forest(nodes: int, forests: Sequence[Ints]) -> Ints:
     return forest(nodes, np.concatenate(forests, axis=1))
 
 
-@njit(cache=True)
+@loop
 def _root(parent: Ints, node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
@@ -36,7 +36,7 @@ def _root(parent: Ints, node: int) -> int:
     return node
 
 
-@njit(cache=True)
+@loop
 def _unite(parent: Ints, left: Ints, right: Ints, joined: Truths) -> None:
     for at in range(len(left)):
         one, two = _root(parent, left[at]), _root(parent, right[at])
@@ -46,7 +46,7 @@ def _unite(parent: Ints, left: Ints, right: Ints, joined: Truths) -> None:
             parent[max(one, two)] = min(one, two)
 
 
-@njit(cache=True)
+@loop
 def _flatten(parent: Ints) -> None:
     for node in range(len(parent)):
         # A parent is smaller than its child, so it is flat already.

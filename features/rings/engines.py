@@ -53,7 +53,7 @@ def engine_of(name: str, workers: int = 1) -> Iterator[Engine]:
 
 def _distributed() -> Any:
     try:
-        import distributed  # noqa: PLC0415  # optional, and slow to load
+        from dask import distributed  # noqa: PLC0415  # optional, and slow to load
     except ImportError:
         raise ValueError("engine dask needs Dask's workers: pip install 'assay[scale]'") from None
     return distributed

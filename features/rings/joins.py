@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from features.compiling import loop
 from features.graph.joining import HANDOVER, TENANCIES_MAX
 from features.graph.layout import DEGREE_MAX
 from features.rings.ties import Ints, Truths
@@ -51,7 +51,7 @@ def joins(nodes: int, ties: Ties) -> Ints:
     return made[:, :count]
 
 
-@njit(cache=True)
+@loop
 def _admitted(seen: npt.NDArray[np.int32], place: Ints, most: int) -> Truths:
     chosen = np.zeros(len(place), np.bool_)
     for at in range(len(place)):
@@ -61,7 +61,7 @@ def _admitted(seen: npt.NDArray[np.int32], place: Ints, most: int) -> Truths:
     return chosen
 
 
-@njit(cache=True)
+@loop
 def _by_key(nodes: int, right: Ints) -> tuple[Ints, Ints]:
     """Places of ties grouped by key, in their order within each, and where each key's group starts."""
     start = np.zeros(nodes + 1, np.int64)
@@ -75,7 +75,7 @@ def _by_key(nodes: int, right: Ints) -> tuple[Ints, Ints]:
     return order, np.append(start, len(right))
 
 
-@njit(cache=True)
+@loop
 def _joins(  # noqa: PLR0913, PLR0917  # compiled code takes arrays, not records
     order: Ints,
     start: Ints,
@@ -103,7 +103,7 @@ def _joins(  # noqa: PLR0913, PLR0917  # compiled code takes arrays, not records
     return count
 
 
-@njit(cache=True)
+@loop
 def _sort_by_time(group: Ints, first: Ints) -> None:
     """Insertion keeps equal times in order of age; a group is smaller than a hub."""
     for at in range(1, len(group)):
@@ -114,7 +114,7 @@ def _sort_by_time(group: Ints, first: Ints) -> None:
         group[place] = tie
 
 
-@njit(cache=True)
+@loop
 def _together(
     group: Ints, left: Ints, first: Ints, last: Ints, handover: int, made: Ints, count: int
 ) -> tuple[int, int]:
@@ -131,7 +131,7 @@ def _together(
     return count, tenancies
 
 
-@njit(cache=True)
+@loop
 def _all_of(group: Ints, node: int, left: Ints, made: Ints, count: int) -> int:
     for tie in group:
         made[0, count], made[1, count] = left[tie], node

@@ -42,7 +42,7 @@ def person_features(night: Night, engine: Engine) -> pl.DataFrame:
     # Who brought more people than a hub has is no tie between them either.
     limit = np.concatenate([np.full(edges.persons, DEGREE_MAX), edges.limit_of_key])
     weight = weights_of(degree, limit)[edges.right]
-    label = _components(edges, engine)
+    label = rings_of(edges, engine)
     found: Columns = {}
     found |= _component(night, label)
     found |= _accounts(edges, degree, weight)
@@ -54,7 +54,7 @@ def person_features(night: Night, engine: Engine) -> pl.DataFrame:
     return pl.DataFrame({"user_id": edges.person_ids} | columns)
 
 
-def _components(edges: Edges, engine: Engine) -> Ints:
+def rings_of(edges: Edges, engine: Engine) -> Ints:
     """The component of every node, numbered from 0 in the order of their first node."""
     chosen = np.flatnonzero(edges.of(*JOINING))
     chosen = chosen[admitted(edges.persons, edges.left[chosen], edges.tie[chosen])]

@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from features.compiling import loop
 from features.rings.matrix import Sparse, row_counts
 from features.rings.ties import Floats, Ints, Truths
 
@@ -73,7 +73,7 @@ def _forward(graph: Sparse) -> tuple[Ints, Ints]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), columns[ahead]
 
 
-@njit(cache=True)
+@loop
 def _core_numbers(indptr: Ints, indices: Ints) -> Ints:
     nodes = len(indptr) - 1
     core = indptr[1:] - indptr[:-1]
@@ -95,7 +95,7 @@ def _core_numbers(indptr: Ints, indices: Ints) -> Ints:
     return core
 
 
-@njit(cache=True)
+@loop
 def _demote(node: int, core: Ints, first: Ints, place: Ints, order: Ints) -> None:
     """One neighbour fewer: change places with the first node of its degree, which the lower degree then takes in."""
     degree = core[node]
@@ -107,7 +107,7 @@ def _demote(node: int, core: Ints, first: Ints, place: Ints, order: Ints) -> Non
     core[node] -= 1
 
 
-@njit(cache=True)
+@loop
 def _triangles(indptr: Ints, indices: Ints) -> Ints:
     nodes = len(indptr) - 1
     found, marked_by = np.zeros(nodes, np.int64), np.full(nodes, -1)
@@ -125,7 +125,7 @@ def _triangles(indptr: Ints, indices: Ints) -> Ints:
     return found
 
 
-@njit(cache=True)
+@loop
 def _move(indptr: Ints, indices: Ints, weight: Floats, degree: Floats, sweeps_max: int) -> Ints:
     nodes = len(indptr) - 1
     label, around, volume = np.arange(nodes), np.zeros(nodes), degree.copy()
@@ -148,7 +148,7 @@ def _move(indptr: Ints, indices: Ints, weight: Floats, degree: Floats, sweeps_ma
     return label
 
 
-@njit(cache=True)
+@loop
 def _best(label: Ints, around: Floats, volume: Floats, neighbours: Ints, own: int, share: float) -> int:
     """The community that gains most by the node, beyond what chance would tie; its own unless another gains more."""
     best, most = own, around[own] - volume[own] * share

@@ -238,8 +238,8 @@ def compiled(features: Sequence[Windowed | Ratio]) -> Compiled:
             [(at, one) for at, one in enumerate(features) if one.entity is entity and isinstance(one, Windowed)]
         )
         _ratios(compiler, features, entity)
-    tables = compiler.tables | {"inputs": compiler.input_table(), "windows": list(compiler.windows)}
-    dtypes = dict(
+    tables: dict[str, Any] = compiler.tables | {"inputs": compiler.input_table(), "windows": list(compiler.windows)}
+    dtypes: dict[str, Any] = dict(
         zip(Program._fields, (ENTITY, WINDOW, INPUT, RING, np.int64, REGISTER, DECAY, RECENT, FEATURE), strict=True)
     )
     program = Program(**{name: np.array(tables[name], dtype) for name, dtype in dtypes.items()})

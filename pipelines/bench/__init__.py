@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.bench import features, model, serving
+from pipelines.bench import features, graph, model, serving
 from pipelines.console import UserError, out
 
 
@@ -17,6 +17,7 @@ class Bench:
 BENCHES = {
     "serving": Bench("one event over HTTP against an empty route of the same server", serving.run),
     "features": Bench("online fold against offline backfill: every cell, and the time of each", features.run),
+    "graph": Bench("the device graph: an edge online, ten million in a batch, a crowd, look-alikes", graph.run),
     "model": Bench("fraud model out of time, with intervals, beside one honest rule", model.run),
 }
 

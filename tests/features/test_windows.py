@@ -1,12 +1,17 @@
 """The table of windows, and the fold's promises that are not parity."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from features.fold import Ring, Windows
+from features.fold import Windows
 from features.log import SCHEMA, Row
 from features.vector import CATEGORICAL, DESCRIPTIONS, FEATURES, VERSION, FeatureEngine
-from features.windows import DAY, DISTINCT_MAX, HOUR, WINDOWS, Aggregate, Entity, Windowed, version_of
+from features.windows import DAY, DISTINCT_MAX, HOUR, TABLE, WINDOWS, Aggregate, Entity, Ratio, Windowed, version_of
 
 
 def test_names_follow_from_their_parts_and_are_unique() -> None:
@@ -28,16 +33,62 @@ def test_the_version_changes_with_any_definition() -> None:
     assert len(VERSION) == 12
 
 
-def test_a_ring_keeps_a_bounded_number_of_tiles_and_values() -> None:
-    ring = Ring(1, 1)
-    for at in range(5000):
-        ring.forget_before(at * HOUR - DAY)
-        ring.add(at * HOUR, [1], [f"v{at}"])
-    assert len(ring.tiles) == len(ring.starts) == 25
-    full = Ring(0, 1)
-    for at in range(5000):
-        full.add(0, [], [f"v{at}"])
-    assert len(full.seen[0]) == DISTINCT_MAX
+def test_state_is_bounded_by_tiles_and_values_not_by_events() -> None:
+    features = [
+        Windowed(Entity.USER, Aggregate.COUNT, "", DAY, HOUR),
+        Windowed(Entity.USER, Aggregate.DISTINCT, "device_key", DAY, HOUR),
+    ]
+    windows, sizes = Windows(features), []
+    for at in range(4000):
+        windows.fold(row(at * HOUR // 100) | {"device_key": f"d{at}"})
+        sizes.append(windows.state_bytes)
+    assert sizes[-1] == sizes[2600]
+    into = np.empty(2)
+    windows.read(row(4000 * HOUR // 100), into)
+    assert into[1] == DISTINCT_MAX
+
+
+def test_idle_keys_are_forgotten_and_their_room_is_used_again() -> None:
+    windows = Windows(TABLE)
+    for at in range(2000):
+        windows.fold(row(at * DAY) | {"user_id": f"u{at}", "device_key": f"d{at}"})
+        windows.forget(row(at * DAY)["as_of"], 10_000)
+    assert windows.keys < 300
+    assert windows.state_bytes < 8e6
+
+
+def test_a_snapshot_of_another_table_or_a_damaged_one_is_refused() -> None:
+    windows = Windows(TABLE)
+    windows.fold(row(0))
+    snapshot = windows.snapshot()
+    assert Windows.restore(TABLE, snapshot).snapshot() == snapshot
+    with pytest.raises(ValueError, match="another version"):
+        Windows.restore(TABLE[:-1], snapshot)
+    for damaged in (b"", snapshot[:40], snapshot[:-3], b"{}\n" + snapshot):
+        with pytest.raises(ValueError, match=r"damaged|another version"):
+            Windows.restore(TABLE, damaged)
+
+
+def test_a_ratio_needs_both_features_in_the_table() -> None:
+    count = Windowed(Entity.USER, Aggregate.COUNT, "", DAY, HOUR)
+    with pytest.raises(ValueError, match="both of its features"):
+        Windows([count, Ratio(count, Windowed(Entity.USER, Aggregate.COUNT, "", HOUR, HOUR))])
+
+
+def test_packages_add_features_by_an_entry_point(tmp_path: Path) -> None:
+    """In a process of its own: the table is read once, when the features are imported."""
+    (tmp_path / "theirs.py").write_text(
+        "from features.windows import *\n"
+        'FEATURES = [Windowed(Entity.TASK, Aggregate.DISTINCT, "user_id", DAY, HOUR, reason="crowds")]\n'
+    )
+    about = tmp_path / "theirs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[assay.features]\ntheirs = theirs:FEATURES\n")
+    code = "from features.vector import FEATURES; print('task__distinct_user_id__1d' in FEATURES)"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "True"
 
 
 def test_a_window_ends_where_its_lower_edge_passes() -> None:

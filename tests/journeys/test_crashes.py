@@ -13,6 +13,7 @@ import pytest
 
 from features.events import Event
 from features.home import Home
+from features.intelligence.lists import Lists
 from features.log import Log, row_of
 from pipelines.bench.running import free_port, start, wait_until_ready
 from serving.database import open_database, reading
@@ -79,7 +80,7 @@ def test_what_was_known_before_a_kill_is_known_after_it(
         for _ in range(5):
             client.post("/v1/score/event", json=event())
     engine = open_database(home.records)
-    knowledge = Knowledge(Log(home.log), Clock.WALL)
+    knowledge = Knowledge(Log(home.log), Clock.WALL, Lists.of_home(home))
     knowledge.rebuild(engine)
     engine.dispose()
     with served(home) as client:

@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import polars as pl
 
-from features.frame import frame_file, outcomes_of
+from features.frame import outcomes_of, read_frame
 from features.home import Home
 from features.log import Log
 from features.vector import FEATURES
@@ -34,7 +34,7 @@ def test_live_events_and_answers_reach_the_next_training_frame(home: Home, event
     assert append_recorded(home) == 0
     assert Log(home.log).last()[0] == before + 4
     assert "answer-1" in outcomes_of(Log(home.log))["event_id"]
-    frame = pl.read_parquet(frame_file(home.features)).filter(pl.col("sequence") > before)
+    frame = read_frame(home.features).filter(pl.col("sequence") > before)
     assert frame["event_id"].to_list() == [body["event_id"] for body in bodies]
     np.testing.assert_array_equal(frame.select(FEATURES).to_numpy(), recorded(home, frame["event_id"].to_list()))
 

@@ -20,7 +20,6 @@ from features.home import Home
 from features.ingest.ingest import ingest
 from features.ingest.load import mapping_for
 from features.intelligence.lists import Lists
-from features.intelligence.lists import Lists
 from features.log import Log, LogWriter, is_outcome, record_of, row_of, table_of
 from features.vector import FEATURES, VERSION
 from features.windows import DAY, HOUR, MINUTE
@@ -56,9 +55,7 @@ class Served:
         self.restart()
 
     def restart(self) -> None:
-        self.knowledge = Knowledge(
-            Log(self.home.log), self.clock, Lists.of_home(self.home)
-        )
+        self.knowledge = Knowledge(Log(self.home.log), self.clock, Lists.of_home(self.home))
         self.knowledge.rebuild(self.engine)
 
     def take(self, *sources: Event | Outcome, now: int = NOW) -> None:
@@ -68,18 +65,12 @@ class Served:
                 unit = Unit(connection, now)
                 record(unit, row, source)
                 if not is_outcome(row):
-                    record_decision(
-                        unit, decided(row, packed(self.knowledge.vector(row)))
-                    )
+                    record_decision(unit, decided(row, packed(self.knowledge.vector(row))))
             self.knowledge.learn(row)
 
     def tamper(self, event_id: str, **changed: Any) -> None:
         with self.engine.begin() as connection:
-            connection.execute(
-                update(DECISION)
-                .where(DECISION.c.event_id == event_id)
-                .values(**changed)
-            )
+            connection.execute(update(DECISION).where(DECISION.c.event_id == event_id).values(**changed))
 
     def stored(self, event_id: str) -> np.ndarray[Any, Any]:
         with self.engine.connect() as connection:
@@ -116,9 +107,7 @@ def home(tmp_path: Path) -> Home:
     """A home whose log holds an hour of clicks."""
     home = Home(tmp_path / "home")
     rows = [row_of(click(f"old-{at}", NOW - HOUR + at * MINUTE)) for at in range(50)]
-    LogWriter(home.log).append(
-        table_of([row | {"recorded_at": row["event_time"]} for row in rows])
-    )
+    LogWriter(home.log).append(table_of([row | {"recorded_at": row["event_time"]} for row in rows]))
     return home
 
 
@@ -159,10 +148,7 @@ def clean(id_: str, subject: str) -> Event | Outcome:
 
 def stream(many: int) -> list[Event | Outcome]:
     """Every third is late, every fourth ties with the one before, and an outcome lies among them."""
-    events = [
-        click(f"e{at}", NOW - (at % 3) * HOUR + (at // 4) * MINUTE // 60)
-        for at in range(many)
-    ]
+    events = [click(f"e{at}", NOW - (at % 3) * HOUR + (at // 4) * MINUTE // 60) for at in range(many)]
     return [*events[: many // 2], clean("o", "e0"), *events[many // 2 :]]
 
 
@@ -199,9 +185,7 @@ def test_what_was_appended_to_the_log_meanwhile_is_read_once(served: Served) -> 
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])
-def test_the_size_of_the_pieces_changes_nothing(
-    served: Served, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+def test_the_size_of_the_pieces_changes_nothing(served: Served, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     served.take(*stream(20))
     whole = served.audit()
     monkeypatch.setattr(audits, "CHUNK", size)
@@ -290,10 +274,7 @@ def test_the_command_says_what_it_found_and_fails_when_a_cell_differs(
     monkeypatch.setenv("COLUMNS", "400")
     served.take(*stream(6))
     assert command().exit_code == 0
-    assert (
-        f"6 decisions, {6 * len(FEATURES):,} cells compared, 0 differ; 4 late events"
-        in command().output
-    )
+    assert f"6 decisions, {6 * len(FEATURES):,} cells compared, 0 differ; 4 late events" in command().output
     served.tamper("e3", vector=packed(np.zeros(len(FEATURES))))
     failed = command()
     assert failed.exit_code == 1
@@ -320,9 +301,7 @@ def test_a_served_home_with_a_restart_and_late_events_audits_clean(
             httpx.Client(base_url=address, timeout=30) as client,
         ):
             for hours in (0, 5, 0, 20, 1):
-                late = (datetime.now(UTC) - timedelta(hours=hours)).strftime(
-                    "%Y-%m-%dT%H:%M:%SZ"
-                )
+                late = (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
                 body = event(occurred_at=late, user_id="u-late")
                 assert client.post("/v1/score/event", json=body).status_code == 200
                 assert client.post("/v1/score/event", json=body).status_code == 200
@@ -341,13 +320,9 @@ def test_a_served_home_with_a_restart_and_late_events_audits_clean(
     ("name", "rows"),
     [("handbook", 20_000), ("talkingdata", 20_000), ("fraudecom", 10_000)],
 )
-def test_real_events_audit_clean(
-    name: str, rows: int, public_data: Path, tmp_path: Path
-) -> None:
+def test_real_events_audit_clean(name: str, rows: int, public_data: Path, tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    ingest(
-        *mapping_for(first_rows(public_data / name, rows, tmp_path / name)), home.log
-    )
+    ingest(*mapping_for(first_rows(public_data / name, rows, tmp_path / name)), home.log)
     hold_back(Log(home.log), home.held_back, SERVED_MAX)
     served = Served(home, Clock.EVENTS)
     for at, row in enumerate(Log(home.held_back).rows()):
@@ -369,9 +344,5 @@ def first_rows(folder: Path, rows: int, few: Path) -> Path:
             pq.write_table(pa.Table.from_batches([first]), few / file.name)
         elif file.suffix == ".csv":
             with file.open(encoding="utf-8") as lines:
-                (few / file.name).write_text(
-                    "".join(
-                        line for line, _ in zip(lines, range(rows + 1), strict=False)
-                    )
-                )
+                (few / file.name).write_text("".join(line for line, _ in zip(lines, range(rows + 1), strict=False)))
     return few

@@ -1,5 +1,6 @@
 """The command line: every command explains itself, and every expected failure is one sentence that says what to do."""
 
+import json
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,9 +11,14 @@ import typer
 from typer.testing import CliRunner, Result
 
 from features.home import Home
+from features.vector import FEATURES
 from pipelines.cli import app
 
-COMMANDS = ("up", "simulate", "ingest", "data doctor", "backfill", "train", "promote", "serve", "replay", "bench")
+COMMANDS = (
+    *("up", "simulate", "ingest", "data doctor", "backfill", "train", "promote", "serve", "replay", "bench", "frame"),
+    *("features list", "features audit", "graph show", "graph nightly"),
+    *("lists check", "lists load", "lists drop", "lists history"),
+)
 Run = Callable[..., Result]
 
 
@@ -86,13 +92,13 @@ def test_a_mapping_that_is_unknown_is_refused_with_those_that_exist(run: Run, tm
 def test_a_benchmark_that_is_unknown_is_refused_with_those_that_exist(run: Run) -> None:
     told = refusal(run("bench", "nonsense"))
     assert "'nonsense'" in told
-    assert "serving, features, model" in told
+    assert "serving, features, graph, model" in told
 
 
 def test_benchmarks_are_listed_when_none_is_named(run: Run) -> None:
     result = run("bench")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.output.splitlines()] == ["serving", "features", "model"]
+    assert [line.split()[0] for line in result.output.splitlines()] == ["serving", "features", "graph", "model"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104  # that it is refused is the test
@@ -135,3 +141,12 @@ def test_a_command_writes_files_for_their_owner_only(run: Run, tmp_path: Path) -
     made = tmp_path / "made"
     made.touch()
     assert made.stat().st_mode & 0o077 == 0
+
+
+def test_features_are_listed_with_their_meaning(run: Run) -> None:
+    shown = run("features", "list", "device__distinct_user_id__7d")
+    assert "a farm shows as many people" in shown.output
+    told = json.loads(run("features", "list", "--json").output)
+    assert [feature["name"] for feature in told] == list(FEATURES)
+    assert all(feature["description"] and feature["reason"] for feature in told)
+    assert "no feature's name holds 'nonsense'" in refusal(run("features", "list", "nonsense"))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from features.events import Event, Outcome, instant_of, parse
 from features.home import Home
+from features.intelligence.lists import Lists
 from features.log import Log, LogWriter, row_of, table_of
 from features.windows import DAY, HOUR
 from pipelines.export import append_recorded
@@ -27,7 +28,7 @@ class Live:
         self.engine: Engine = open_database(self.home.records)
 
     def take(self, *sources: Event | Outcome) -> list[dict[str, Any]]:
-        knowledge = Knowledge(Log(self.home.log), Clock.WALL)
+        knowledge = Knowledge(Log(self.home.log), Clock.WALL, Lists.of_home(self.home))
         knowledge.rebuild(self.engine)
         rows = []
         for source in sources:

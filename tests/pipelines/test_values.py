@@ -10,13 +10,13 @@ from polars.testing import assert_frame_equal
 
 from features.events import micros_of, parse
 from features.fold import Windows
-from features.frame import event_rows
 from features.log import Log, LogWriter, row_of, table_of
 from features.retrieval import retrieve
 from features.store.history import History, Stamp
 from features.store.registry import Registry
 from features.store.settings import Settings
 from features.store.shape import window_views
+from features.vector import COLUMNS, events_of
 from features.windows import TABLE, Entity
 from pipelines.values import Known, learn_daily
 
@@ -67,7 +67,7 @@ def test_a_training_set_sees_each_day_as_it_was(log: Log, tmp_path: Path) -> Non
 def test_the_values_at_the_end_are_the_folds(log: Log, tmp_path: Path) -> None:
     known, stamp, _ = history_of(log, tmp_path)
     windows = Windows(TABLE)
-    for row in event_rows(log).to_pylist():
+    for row in events_of(log.read(COLUMNS)).to_pylist():
         windows.fold(row)
     pieces = {view.name: (view, keys, values) for view, keys, values in known.pieces(stamp.as_of, since=0)}
     for name in ("user", "device"):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from features.events import Event, Outcome, instant_of
+from features.intelligence.lists import Lists
 from features.log import Log, LogWriter, Row, row_of, table_of
 from features.vector import FEATURES
 from features.windows import DAY, HOUR, MINUTE
@@ -48,7 +49,7 @@ class Service:
         self.knowledge = self.rebuilt()
 
     def rebuilt(self) -> Knowledge:
-        made = Knowledge(Log(self.folder / "log"), self.clock)
+        made = Knowledge(Log(self.folder / "log"), self.clock, Lists(self.folder / "lists"))
         made.rebuild(self.engine)
         return made
 

@@ -111,7 +111,8 @@ def test_the_explanation_is_what_each_feature_weighs_the_heaviest_first(model: F
 
 def test_only_the_parts_of_its_head_explain_a_score(model: FraudModel) -> None:
     names = {name for name, _ in model.score(WITHDRAWAL, vectors()[0], EVERYTHING).contributions}
-    assert names == set(GRAPH)
+    assert names <= set(GRAPH)
+    assert len(names) == min(len(GRAPH), CONTRIBUTIONS_MAX)
 
 
 def test_a_model_without_the_graph_needs_no_file_of_it(tmp_path: Path) -> None:

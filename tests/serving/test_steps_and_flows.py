@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from features.events import Event, Kind, Outcome, instant_of
 from features.fold import Vector
+from features.intelligence.lists import Lists
 from features.log import Log
 from features.vector import FEATURES, VERSION
 from features.windows import DAY, HOUR
@@ -57,7 +58,7 @@ class Platform:
     def __init__(self, folder: Path) -> None:
         self.folder, self.now, self._ids = folder, NOW, iter(range(1_000_000))
         engine = open_database(folder / "records.db")
-        knowledge = Knowledge(Log(folder / "log"), Clock.WALL)
+        knowledge = Knowledge(Log(folder / "log"), Clock.WALL, Lists(folder / "lists"))
         self.parts = Parts(
             engine=engine,
             writer=Writer(engine, lambda: self.now, knowledge),
