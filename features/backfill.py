@@ -4,10 +4,9 @@ It goes on where it stopped: each file of the log has its part of the frame, wri
 now and then. A day's new files cost that day; the parts are the same whatever the files were cut into.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,12 +16,12 @@ from features.frame import READ, frame_of, frames_folder
 from features.graph import DeviceGraph
 from features.intelligence.lists import Lists
 from features.log import Log, read_file
+from features.resumption import State, begin_anew, put_down, taken_up
 from features.vector import FeatureEngine
 from features.windows import TABLE
 
 ROWS_PER_STATE: Final = 2_000_000
 """After so many rows at most the state is put down: what is lost by a kill is computed again."""
-_STATE: Final = "state.bin"
 Advance = Callable[[int], object]
 
 
@@ -63,33 +62,17 @@ def _write_part(part: Path, rows: pa.Table, engine: FeatureEngine) -> None:
 
 
 def _put_down(parts: Path, engine: FeatureEngine, last: str) -> None:
-    """The state after the file `last`, with the names of all parts that it stands on."""
-    windows, graph = engine.windows.snapshot(), engine.graph.snapshot()
-    known = sorted(file.name for file in parts.glob("*.parquet") if file.name <= last)
-    head = json.dumps({"last": last, "parts": known, "windows": len(windows), "graph": len(graph)}).encode()
-    half = parts / f"{_STATE}.half"
-    half.write_bytes(head + b"\n" + windows + graph)
-    half.rename(parts / _STATE)
+    put_down(parts, State(last, engine.windows.snapshot(), engine.graph.snapshot()))
 
 
 def _resumed(parts: Path, log: Log, lists: Lists | None) -> tuple[FeatureEngine, str]:
     """The engine as it was put down, and the last file that it knows; a new one if the log is not the same."""
-    engine, state = FeatureEngine(lists), parts / _STATE
+    engine = FeatureEngine(lists)
     try:
-        head, _, body = state.read_bytes().partition(b"\n")
-        known = json.loads(head)
-        _assert_unchanged(parts, log, known)
-        engine.windows = Windows.restore(TABLE, body[: known["windows"]])
-        engine.graph = DeviceGraph.restore(body[known["windows"] :])
+        state = taken_up(parts, log)
+        engine.windows = Windows.restore(TABLE, state.windows)
+        engine.graph = DeviceGraph.restore(state.graph)
     except (OSError, ValueError, KeyError):
-        for part in parts.glob("*.parquet"):
-            part.unlink()
-        state.unlink(missing_ok=True)
+        begin_anew(parts)
         return FeatureEngine(lists), ""
-    return engine, known["last"]
-
-
-def _assert_unchanged(parts: Path, log: Log, known: Mapping[str, Any]) -> None:
-    files = [file.name for file in log.files() if file.name <= known["last"]]
-    if files != known["parts"] or not all((parts / name).exists() for name in files):
-        raise ValueError("the log or its parts are not those that the state has seen")
+    return engine, state.last

@@ -8,14 +8,13 @@ import hashlib
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
 from numba import config, njit
 
 _SOURCE: Final = Path(__file__).parent
-_KEPT_SECONDS: Final = 86_400
+_KEPT_MAX: Final = 4
 
 
 def _cache_folder() -> Path:
@@ -31,9 +30,9 @@ def _cache_folder() -> Path:
 def _keep_in(folder: Path) -> None:
     if folder.exists():
         return
-    for other in folder.parent.glob("loops-*"):
-        if time.time() - other.stat().st_mtime > _KEPT_SECONDS:  # a younger one may be in use
-            shutil.rmtree(other, ignore_errors=True)
+    kept = sorted(folder.parent.glob("loops-*"), key=lambda other: other.stat().st_mtime)
+    for other in kept[:-_KEPT_MAX]:  # the younger ones may be in use
+        shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 

@@ -26,7 +26,7 @@ from features.windows import Entity, Ratio, Windowed
 
 Vector = npt.NDArray[np.float64]
 
-TABLE_ROWS_MAX: Final = 65_536
+TABLE_ROWS_MAX: Final = 32_768
 """A table is taken in pieces of so many rows: enough for one key's events to come together, few enough to be small."""
 _WORDS_FIRST: Final = 2**18
 _KEYS_FIRST: Final = 2**12

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from features.events import OutcomeKind
+from features.fold import Vector
 from features.log import Log
 from features.vector import COLUMNS, FEATURES, VERSION, FeatureEngine, events_of
 
@@ -26,9 +27,14 @@ def frame_of(rows: pa.Table, engine: FeatureEngine | None = None) -> pl.DataFram
 
     KEYS, AMOUNTS, then FEATURES as float64 (missing as NaN). Events in = rows out.
     """
-    known = pl.DataFrame(pl.from_arrow(events_of(rows).select([*KEYS, *AMOUNTS])))
-    vectors = pl.DataFrame((engine or FeatureEngine()).vectors(rows), schema=dict.fromkeys(FEATURES, pl.Float64))
-    return pl.concat([known, vectors], how="horizontal")
+    return framed(events_of(rows), (engine or FeatureEngine()).vectors(rows))
+
+
+def framed(events: pa.Table, vectors: Vector) -> pl.DataFrame:
+    """The frame of events and their vectors, `(events, features)`."""
+    known = pl.DataFrame(pl.from_arrow(events.select([*KEYS, *AMOUNTS])))
+    columns = pl.DataFrame(vectors, schema=dict.fromkeys(FEATURES, pl.Float64))
+    return pl.concat([known, columns], how="horizontal")
 
 
 def outcomes_of(log: Log) -> pl.DataFrame:

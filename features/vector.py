@@ -94,14 +94,19 @@ class FeatureEngine:
         """
         is_event = events_mask(rows)
         events = rows.filter(is_event)
+        near = self.graph.vectors(rows)[is_event.to_numpy()]
+        matrix = self.assembled(events, self.windows.vectors(events), near)
+        self._sweep(events)
+        return matrix
+
+    def assembled(self, events: pa.Table, windows: Vector, graph: Vector) -> Vector:
+        """The vectors of events of which the values in TABLE and GRAPH are known; the rest is worked out here."""
         matrix = np.full((events.num_rows, len(FEATURES)), np.nan)
-        matrix[:, :_WINDOWS] = self.windows.vectors(events)
-        matrix[:, _WINDOWS:_GRAPH] = self.graph.vectors(rows)[is_event.to_numpy()]
+        matrix[:, :_WINDOWS], matrix[:, _WINDOWS:_GRAPH] = windows, graph
         matrix[:, _GRAPH:_INTRINSIC] = intrinsic.vectors(events)
         if self._intelligence:
             matrix[:, _INTRINSIC:_LISTED] = self._intelligence.vectors(events)
         matrix[:, _LISTED:] = self._derivation.vectors(events, matrix)
-        self._sweep(events)
         return matrix
 
     def learn(self, rows: pa.Table) -> None:

@@ -1,16 +1,17 @@
 """Words for people: what a decision, a reason, a feature and a value mean, without a code in them."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from features.events import Attestation, IpProvenance, Kind, instant_of
-from features.graph import GRAPH_FEATURES
-from features.intrinsic import INTRINSIC
+from features.intrinsic import Intrinsic
 from features.money import in_words
-from features.windows import WINDOWS, Aggregate, Windowed
+from features.vector import ALL, CATEGORICAL
+from features.windows import DAY, HOUR, MINUTE, SECOND, Aggregate, Ratio, Windowed
 
 ACTIONS: Final = {
     "approve": "Approved",
@@ -52,42 +53,55 @@ REASONS: Final = {
 }
 _WHOSE: Final = {
     "user": "this person",
-    "device": "this device",
     "ip": "this IP address",
-    "network": "this network",
-    "campaign": "this campaign",
-    "partner": "this partner",
+    "wide_network": "this network (IPv6 /56)",
     "destination": "this payout destination",
+    "identity": "this verified identity",
 }
-_UNITS: Final = {
+_MEASURES: Final = {
     "user_id": "people",
     "device_key": "devices",
     "ip_key": "IP addresses",
     "task_id": "tasks",
     "campaign_id": "campaigns",
+    "payout_destination": "payout destinations",
+    "reward_micros": "reward",
+    "revenue_micros": "revenue",
+    "amount_micros": "amount",
+    "interaction_duration_ms": "time on task",
+    "interaction_tap_interval_mean_ms": "mean pause between taps",
+    "interaction_tap_interval_spread_ms": "spread of the pauses between taps",
+    "interaction_touch_pressure_variance": "variation of touch pressure",
+    "interaction_sensor_variance": "movement of the phone",
 }
+# Where a definition's sentence, up to its first comma, would not say it.
 _LABELS: Final = {
-    "graph__user_devices": "devices this person has used",
-    "graph__device_users": "people who have used this device",
-    "graph__destination_users": "people paid to this destination",
     "graph__user_component_users": "people tied to this person",
-    "graph__user_component_devices": "devices of the people tied to this person",
     "graph__device_component_users": "people tied to this device",
-    "graph__device_component_devices": "devices tied to this device",
-    "event__ip_provenance": "whose address it is",
-    "device__attestation": "verdict on the device",
+    "graph__user_neighbours": "others who share something with this person",
     "device__model": "model of the device",
     "device__os": "system of the device",
-    "device__is_emulator": "runs in an emulator",
-    "device__is_rooted": "device is rooted",
-    "device__price_tier": "price tier of the device, 1 to 5",
-    "touch__interval_spread_ms": "spread of the pauses between taps",
+    "device__attestation_withheld": "attestation failed, or was withheld",
+    "device__tampering_signs": "signs of tampering",
     "touch__interval_mean_ms": "mean pause between taps",
+    "touch__interval_spread_ms": "spread of the pauses between taps",
+    "event__reward_over_user_mean": "reward, compared with this person's mean",
+    "event__reward_over_campaign_mean": "reward, compared with the campaign's mean",
+    "event__duration_over_task_mean": "time on task, compared with everybody's mean",
 }
-_SPANS: Final = {"1h": "1 hour", "1d": "1 day", "7d": "7 days", "30d": "30 days"}
-_WINDOWED: Final = {feature.name: feature for feature in WINDOWS}
-_INTRINSIC: Final = {feature.name: feature for feature in INTRINSIC}
-_GRAPH: Final = {feature.name for feature in GRAPH_FEATURES}
+_FORMS: Final = {
+    Aggregate.SUM: "total {measure} of {whose}",
+    Aggregate.MEAN: "mean {measure} of {whose}",
+    Aggregate.VARIANCE: "variance of the {measure} of {whose}",
+    Aggregate.MIN: "smallest {measure} of {whose}",
+    Aggregate.MAX: "largest {measure} of {whose}",
+    Aggregate.LAST: "latest {measure} of {whose}",
+    Aggregate.DISTINCT: "different {measure} with {whose}",
+    Aggregate.DECAYED: "recent {measure} of {whose}",
+}
+_SPANS: Final = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"))
+_SCALES: Final = {"ms": (1e-3, "seconds"), "milliseconds": (1e-3, "seconds")}
+_BY_NAME: Final = {feature.name: feature for feature in ALL}
 _LEVELS: Final[dict[str, type[StrEnum]]] = {
     "event__kind": Kind,
     "event__ip_provenance": IpProvenance,
@@ -133,51 +147,91 @@ def percent(share: float) -> str:
 
 
 def label(name: str) -> str:
-    """A feature in plain words: `people on this device, 7 days`."""
-    if name in _WINDOWED:
-        return _window_label(_WINDOWED[name])
-    return _LABELS.get(name) or _INTRINSIC[name].description.split(",")[0]
+    """A feature in a few plain words: `different people with this device, 7 days`."""
+    feature = _BY_NAME[name]
+    if isinstance(feature, Windowed):
+        return _window_label(feature)
+    if isinstance(feature, Ratio):
+        return f"{_window_label(feature.top)}, per {_window_label(feature.bottom)}"
+    return _LABELS.get(name) or re.split("[,;]", feature.description)[0]
 
 
 def _window_label(feature: Windowed) -> str:
-    whose, span = _WHOSE[feature.entity.label], _SPANS[feature.name.rsplit("__", 1)[1]]
-    what = {
-        Aggregate.COUNT: f"{plain(feature.measure)} events of" if feature.measure else "events of",
-        Aggregate.SUM: f"{'time on tasks' if 'duration' in feature.measure else 'rewards'} of",
-        Aggregate.DISTINCT: f"different {_UNITS.get(feature.measure, plain(feature.measure))} with",
-    }[feature.aggregate]
-    return f"{what} {whose}, {span}"
+    whose = _WHOSE.get(feature.entity.label, f"this {plain(feature.entity.label)}")
+    measure = _MEASURES.get(feature.measure, plain(feature.measure))
+    kind = plain(feature.kind)
+    if feature.aggregate is Aggregate.SINCE:
+        what = f"time since the last {kind or 'event'}{f' with {measure}' if measure else ''} of {whose}"
+    elif not measure:
+        recent = "recent " if feature.aggregate is Aggregate.DECAYED else ""
+        what = f"{recent}{kind + ' ' if kind else ''}events of {whose}"
+    else:
+        what = _FORMS[feature.aggregate].format(measure=measure, whose=whose) + (f" at {kind} events" if kind else "")
+    halved = "halved every " if feature.aggregate is Aggregate.DECAYED else ""
+    return f"{what}, {halved}{span(feature.over)}"
+
+
+def span(micros: float) -> str:
+    """Microseconds in the largest unit that fits: `10 minutes`, `1 day`, `2.5 hours`."""
+    length, name = next((one for one in _SPANS if micros >= one[0]), _SPANS[-1])
+    count = _number(round(micros / length, 1))
+    return f"{count} {name}{'' if count == '1' else 's'}"
 
 
 def unit(name: str, currency: str | None) -> str:
-    """The unit in which `value` shows the feature; empty for what has none."""
-    if name.endswith("_ms") or "_ms__" in name:
-        return "seconds"
-    if "_micros" in name:
-        return currency or "money"
-    feature = _WINDOWED.get(name)
-    if feature is not None:
-        return "events" if feature.aggregate is Aggregate.COUNT else _UNITS.get(feature.measure, "")
-    if name in _GRAPH:
-        return "devices" if name.endswith("_devices") else "people"
-    return {"event__hour_of_day": "o'clock, UTC", "touch__tap_count": "taps"}.get(name, "")
+    """The unit in which `value` shows the feature; empty for what has none, or carries it already."""
+    feature = _BY_NAME[name]
+    if name == "event__hour_of_day":
+        return "o'clock, UTC"
+    if feature.unit == "1 or 0" or _is_wait(name):
+        return ""
+    if isinstance(feature, Windowed) and feature.aggregate is Aggregate.DISTINCT:
+        return _MEASURES.get(feature.measure, feature.unit)
+    return _shown(feature.unit, currency)[1]
+
+
+def _is_wait(name: str) -> bool:
+    feature = _BY_NAME[name]
+    return isinstance(feature, Windowed) and feature.aggregate is Aggregate.SINCE
+
+
+def _shown(unit: str, currency: str | None) -> tuple[float, str]:
+    """The factor from the definition's unit to the one for people, and that one's name."""
+    top, per, bottom = unit.partition(" per ")
+    if per:
+        upper, lower = _shown(top, currency), _shown(bottom, currency)
+        return upper[0] / lower[0], "" if top == bottom else f"{upper[1]} per {lower[1]}"
+    if unit.startswith("(") and unit.endswith(")²"):
+        factor, inner = _shown(unit[1:-2], currency)
+        return factor**2, f"({inner})²"
+    return (1e-6, currency or "money") if unit == "micros" else _SCALES.get(unit, (1.0, unit))
 
 
 def value(name: str, number: float, row: Mapping[str, Any]) -> str:
     """A feature's value for people, without its unit. `row` is the event, which knows what a category stands for."""
     if math.isnan(number):
         return "not known"
-    if name in _LEVELS:
-        return plain(str(list(_LEVELS[name])[int(number)]))
-    feature = _INTRINSIC.get(name)
-    if feature is not None and feature.categorical:
-        return str(row.get(feature.column) or "not known")
-    if name.startswith("device__is_"):
+    if name in CATEGORICAL:
+        return _category(name, number, row)
+    feature = _BY_NAME[name]
+    if feature.unit == "1 or 0":
         return "yes" if number else "no"
-    if "_micros" in name:
+    if _is_wait(name):
+        return span(number * SECOND)
+    if feature.unit == "micros":
         return f"{number / 1e6:,.2f}"
-    return _number(number / 1000 if unit(name, None) == "seconds" else number)
+    return _number(number * _shown(feature.unit, None)[0])
+
+
+def _category(name: str, number: float, row: Mapping[str, Any]) -> str:
+    if name in _LEVELS:
+        levels = list(_LEVELS[name])
+        return plain(str(levels[int(number)])) if 0 <= number < len(levels) else "not known"
+    feature = _BY_NAME[name]
+    assert isinstance(feature, Intrinsic)
+    said = row.get(feature.column)
+    return str(said) if said is not None else f"category {number:.0f}"
 
 
 def _number(number: float) -> str:
-    return f"{number:,.0f}" if number == int(number) else f"{number:,.3g}"
+    return f"{number:,.0f}" if abs(number) >= 1000 or number == int(number) else f"{number:,.3g}"

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from features.backfill import backfill as compute
 from features.backfill import rows_to_do
+from features.backfill_sharded import backfill_sharded
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log
+from features.rings.engines import assert_available, engine_of
 from features.store.engines import assert_reachable
 from features.store.materialise import load_rings, materialise
 from features.store.online import OnlineStore
@@ -27,20 +29,29 @@ class Backfilled:
     keys: dict[str, int]
 
 
-def backfill(home: Home) -> Backfilled:
+def backfill(home: Home, engine: str = "local", workers: int = 1) -> Backfilled:
     """Take in what the service recorded, compute every event's vector, and load each key's values into Feast.
 
-    Raises Unreachable, before anything is computed, when a store that the environment names does not answer.
+    Raises, before anything is computed, Unreachable when a store that the environment names does not answer, and
+    ValueError for an engine that is unknown or not installed.
     """
+    assert_available(engine, workers)
     settings = Settings.from_environment(home.features)
     assert_reachable(settings)
     append_recorded(home)
     log, lists = Log(home.log), Lists.of_home(home)
     if not log.files():
         raise UserError(f"{home.log} holds no events: run `assay simulate` or `assay ingest` first")
-    with progress("backfill", rows_to_do(log, home.features)) as advance:
-        done = compute(log, home.features, lists, advance)
+    done = _compute(home, log, lists, engine, workers)
     return Backfilled(done, len(FEATURES), _load(settings, log))
+
+
+def _compute(home: Home, log: Log, lists: Lists, engine: str, workers: int) -> int:
+    if engine == "local":
+        with progress("backfill", rows_to_do(log, home.features)) as advance:
+            return compute(log, home.features, lists, advance)
+    with engine_of(engine, workers) as running, progress("pieces of the backfill") as advance:
+        return backfill_sharded(log, home.features, lists, running, advance)
 
 
 def _load(settings: Settings, log: Log) -> dict[str, int]:

@@ -127,12 +127,15 @@ def doctor(log: Annotated[Path | None, typer.Argument(help="an event log; left o
 
 
 @app.command()
-def backfill() -> None:
+def backfill(
+    engine: Annotated[str, typer.Option(help="local, or dask for several interpreters")] = "local",
+    workers: Annotated[int, typer.Option(help="interpreters of the engine dask", min=1)] = 2,
+) -> None:
     """Take in what the service recorded, compute every event's features as of its instant, load Feast's store."""
     from pipelines.backfill import backfill as run  # noqa: PLC0415
 
     with explained():
-        done = run(Home.from_environment())
+        done = run(Home.from_environment(), engine, workers)
         out.print(f"{done.rows:,} rows of the log computed; keys online: {done.keys}")
 
 

@@ -1,7 +1,5 @@
 """The list of features as people read it, or as programs do."""
 
-import json
-
 from rich.table import Table
 
 from features.vector import ALL, VERSION
@@ -15,7 +13,7 @@ def show_features(about: str, *, as_json: bool) -> None:
         raise UserError(f"no feature's name holds {about!r}: `assay features list` shows all {len(ALL)}")
     if as_json:
         named = ("name", "unit", "description", "reason")
-        print(json.dumps([{part: getattr(feature, part) for part in named} for feature in chosen], indent=1))  # noqa: T201  # for programs: without the console's line breaks
+        out.print_json(data=[{part: getattr(feature, part) for part in named} for feature in chosen])
         return
     table = Table("feature", "unit", "what it is", "why", title=f"{len(chosen)} features, version {VERSION}")
     for feature in chosen:

@@ -63,7 +63,9 @@ def record_outcome(outcome: Outcome, parts: Parts, unit: Unit) -> OutcomeAnswer:
     """Record what became of an event, and let the money, the case and the decision follow it."""
     if records.is_known(unit, outcome):
         return OutcomeAnswer.model_validate_json(records.answer_of(unit, outcome.event_id))
+    subject = records.decision_of_event(unit, outcome.subject_event_id)
     row = parts.knowledge.stamp(outcome, unit.now)
+    row["user_id"] = outcome.user_id or (subject and subject.user_id)
     records.record(unit, row, outcome)
     now = row["recorded_at"]
     reversed_micros = reverse(unit, outcome, now)
@@ -71,7 +73,7 @@ def record_outcome(outcome: Outcome, parts: Parts, unit: Unit) -> OutcomeAnswer:
     answer = OutcomeAnswer(
         event_id=outcome.event_id,
         subject_event_id=outcome.subject_event_id,
-        subject_known=records.decision_of_event(unit, outcome.subject_event_id) is not None,
+        subject_known=subject is not None,
         reversed_micros=reversed_micros,
         decision_revised=revised,
     )

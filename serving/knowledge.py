@@ -110,7 +110,8 @@ class Knowledge:
 
 
 def _row_of_record(recorded: records.Recorded) -> Row:
-    stamps = {"sequence": recorded.sequence, "recorded_at": recorded.recorded_at, "as_of": recorded.as_of}
+    names = ("sequence", "recorded_at", "as_of", "user_id")
+    stamps = {name: getattr(recorded, name) for name in names}
     return row_of(parse(json.loads(recorded.body))) | stamps
 
 

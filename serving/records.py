@@ -60,10 +60,14 @@ EVENT = Table(
     Column("event_time", BigInteger, nullable=False),
     Column("as_of", BigInteger, nullable=False),
     Column("subject_event_id", String(128), index=True),
+    Column("user_id", String(128)),
     Column("body", Text, nullable=False),
     Column("answer", Text),
 )
-"""What arrived since the log was last written, in the order of arrival: events and outcomes alike."""
+"""What arrived since the log was last written, in the order of arrival: events and outcomes alike.
+
+`user_id` is whom it is about: an outcome that does not say it has that of the event it speaks of.
+"""
 
 DECISION = Table(
     "decision",
@@ -141,7 +145,7 @@ def is_known(unit: Unit, record: Event | Outcome, field: str = "event_id") -> bo
 def record(unit: Unit, row: LogRow, source: Event | Outcome) -> None:
     """Keep what arrived, with its stamps."""
     body = canonical(source)
-    stamps = {name: row[name] for name in ("sequence", "event_id", "recorded_at", "event_time", "as_of")}
+    stamps = {name: row[name] for name in ("sequence", "event_id", "recorded_at", "event_time", "as_of", "user_id")}
     subject = {"subject_event_id": source.subject_event_id if isinstance(source, Outcome) else None}
     unit.connection.execute(_INSERT_EVENT, {**stamps, **subject, "body": body, "body_hash": _digest(body)})
 
@@ -192,13 +196,14 @@ class Recorded:
     sequence: int
     recorded_at: int
     as_of: int
+    user_id: str | None
     body: str
 
 
 def recorded_after(connection: Connection, sequence: int) -> Sequence[Recorded]:
     """Everything that arrived after `sequence`, in order."""
     rows = connection.execute(_EVENTS_AFTER, {"after": sequence})
-    return [Recorded(row.sequence, row.recorded_at, row.as_of, row.body) for row in rows]
+    return [Recorded(row.sequence, row.recorded_at, row.as_of, row.user_id, row.body) for row in rows]
 
 
 def packed(vector: Vector) -> bytes:

@@ -34,12 +34,9 @@ class Engine(Protocol):
 def engine_of(name: str, workers: int = 1) -> Iterator[Engine]:
     """The engine called `name`; `workers` interpreters of Dask on this machine, gone afterwards.
 
-    Raises ValueError for an unknown engine or a senseless number of workers, and where Dask is not installed.
+    Raises ValueError as `assert_available` does.
     """
-    if name not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
-    if not 1 <= workers <= WORKERS_MAX:
-        raise ValueError(f"workers must be between 1 and {WORKERS_MAX}, not {workers}")
+    assert_available(name, workers)
     if name == "local":
         yield _Local()
         return
@@ -49,6 +46,16 @@ def engine_of(name: str, workers: int = 1) -> Iterator[Engine]:
     )
     with cluster, distributed.Client(cluster) as client:
         yield _OnDask(client, distributed.as_completed, workers)
+
+
+def assert_available(name: str, workers: int) -> None:
+    """Raises ValueError for an unknown engine or a senseless number of workers, and where Dask is not installed."""
+    if name not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
+    if not 1 <= workers <= WORKERS_MAX:
+        raise ValueError(f"workers must be between 1 and {WORKERS_MAX}, not {workers}")
+    if name == "dask":
+        _distributed()
 
 
 def _distributed() -> Any:

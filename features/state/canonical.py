@@ -35,13 +35,12 @@ def dump(memory: Memory, parts: Compiled, features: Sequence[Windowed | Ratio], 
     order = np.lexsort((memory.heap[records + RECORD_DIGEST], memory.heap[records + RECORD_ENTITY]))
     words = np.empty(_written(memory, parts.program, records[order], rows, np.empty(0, np.int64)), np.int64)
     _written(memory, parts.program, records[order], rows, words)
-    header = {
-        "format": FORMAT,
-        "features": _version(features),
-        "as_of": as_of,
-        "keys": len(records),
-        "words": len(words),
-    }
+    return sealed(features, as_of, len(records), words)
+
+
+def sealed(features: Sequence[Windowed | Ratio], as_of: int, keys: int, words: Words) -> bytes:
+    """Words in their canonical order, under the header that says what they are."""
+    header = {"format": FORMAT, "features": _version(features), "as_of": as_of, "keys": keys, "words": len(words)}
     return json.dumps(header).encode() + b"\n" + pa.compress(words.tobytes(), codec="zstd", asbytes=True)
 
 
