@@ -4,14 +4,16 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-EXTRAS = {"scale": "features/rings/engines.py"}
-"""What the product itself can do without, and the one file that imports it, where somebody asks for it."""
+EXTRAS = {"features/rings/engines.py": ("scale",)}
+"""The files that import what Assay can do without, where somebody asks for it, and the extras that bring it."""
 OURS = {"features", "training", "serving", "pipelines", "notebooks", "tests"}
 PIN = re.compile(r"[a-z0-9][a-z0-9._-]*==\S+( ; [^\\]+?)?( --hash=sha256:[0-9a-f]{64})+")
 
@@ -37,9 +39,14 @@ def pins(root: Path) -> list[str]:
     return joined.splitlines()
 
 
+@cache
+def owners_of_modules() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 def imported(sources: dict[Path, str]) -> dict[str, Path]:
     """Distribution -> one file that imports it."""
-    owners = packages_distributions()
+    owners = owners_of_modules()
     found = {}
     for file, text in sources.items():
         for node in ast.walk(ast.parse(text)):
@@ -58,14 +65,11 @@ def modules(node: ast.AST) -> set[str]:
 
 
 def test_what_the_packages_import_is_declared(product: dict[Path, str], project: dict[str, Any]) -> None:
-    at_the_edge = {file for file in product if str(file) in EXTRAS.values()}
-    extras = names([one for extra in EXTRAS for one in project["optional-dependencies"][extra]])
-    inside = imported({file: text for file, text in product.items() if file not in at_the_edge})
-    outside = imported({file: product[file] for file in at_the_edge})
-    missing = {name: str(file) for name, file in inside.items() if name not in names(project["dependencies"])}
-    missing |= {
-        name: str(file) for name, file in outside.items() if name not in names(project["dependencies"]) | extras
-    }
+    declared, missing = names(project["dependencies"]), {}
+    for file, text in product.items():
+        optional = [one for extra in EXTRAS.get(str(file), ()) for one in project["optional-dependencies"][extra]]
+        found = imported({file: text}).keys() - declared - names(optional)
+        missing |= dict.fromkeys(found, str(file))
     assert not missing, f"declare in pyproject.toml's dependencies, then `make lock`: {missing}"
 
 
