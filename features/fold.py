@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.digests import digest_in, digest_of
-from features.events import Kind
+from features.digests import digest_of
 from features.state import canonical
 from features.state.heap import KEYS, enlarged, new_memory, room
 from features.state.keys import rehashed
 from features.state.observe import fold_row, observe_entity, read_row, values_of_keys
-from features.state.program import MISSING, compiled
-from features.state.rows import number_of, rows_at, rows_of
-from features.state.seen import complete
+from features.state.program import AS_OF, compiled
+from features.state.rows import facts_at, facts_of, facts_of_row
 from features.state.sweep import sweep
 from features.windows import Entity, Ratio, Windowed
 
@@ -30,7 +28,6 @@ TABLE_ROWS_MAX: Final = 32_768
 """A table is taken in pieces of so many rows: enough for one key's events to come together, few enough to be small."""
 _WORDS_FIRST: Final = 2**18
 _KEYS_FIRST: Final = 2**12
-_KINDS: Final = {str(kind): at for at, kind in enumerate(Kind)}
 _NO_ROWS: Final = np.empty((0, 0))
 
 
@@ -55,7 +52,7 @@ class Windows:
         self._program = self._compiled.program
         self._memory = new_memory(_WORDS_FIRST, _KEYS_FIRST, 3 * self.size + 1)
         self._margin = self._compiled.words_per_event_max
-        self._one = rows_at(0, self._compiled)
+        self._one = facts_at(0, self._compiled)
         self._into = np.empty((1, self.size))
         self._swept = 0
         self._taken: Mapping[str, Any] | None = None
@@ -65,14 +62,14 @@ class Windows:
         row itself must not change before it is folded.
         """
         self._take(row)
-        read_row(self._memory, self._program, self._one, 0, self._into)
+        read_row(self._memory, self._program, self._one, self._into)
         into[: self.size] = self._into[0]
 
     def fold(self, row: Mapping[str, Any]) -> None:
         """Learn one event."""
         self._take(row)
         self._make_room()
-        fold_row(self._memory, self._program, self._one, 0)
+        fold_row(self._memory, self._program, self._one)
         self.as_of = row["as_of"]
         self._taken = None
 
@@ -97,7 +94,7 @@ class Windows:
         digests = np.fromiter(map(digest_of, keys), np.int64, len(keys))
         matrix = np.empty((len(keys), self.size))
         values_of_keys(
-            self._memory, self._program, self._number(entity), digests, rows_at(as_of, self._compiled), matrix
+            self._memory, self._program, self._number(entity), digests, facts_at(as_of, self._compiled), matrix
         )
         return matrix[:, [at for at, feature in enumerate(self.features) if feature.entity is entity]]
 
@@ -106,7 +103,7 @@ class Windows:
 
         No value changes: a key that is forgotten reads like one that was never seen.
         """
-        gone, self._swept = sweep(self._memory, self._program, rows_at(as_of, self._compiled), self._swept, places_max)
+        gone, self._swept = sweep(self._memory, self._program, facts_at(as_of, self._compiled), self._swept, places_max)
         return gone
 
     @property
@@ -134,13 +131,14 @@ class Windows:
         return windows
 
     def _observe(self, events: pa.Table, into: Vector) -> None:
-        rows = rows_of(events, self._compiled)
+        facts = facts_of(events, self._compiled)
         for entity in range(len(self._compiled.entities)):
-            order, done = np.argsort(rows.keys[:, entity], kind="stable"), 0
-            while done < len(order):
+            outs = np.argsort(facts[:, self._compiled.facts.keys + entity], kind="stable")
+            together, done = facts[outs], 0
+            while done < len(outs):
                 self._make_room()
-                done = observe_entity(self._memory, self._program, rows, entity, order, done, self._margin, into)
-        self.as_of = int(rows.as_of[-1])
+                done = observe_entity(self._memory, self._program, entity, together, outs, done, self._margin, into)
+        self.as_of = int(facts[-1, AS_OF])
 
     def _make_room(self) -> None:
         """What one event may need, before it is learned: arrays do not grow inside the loops."""
@@ -151,15 +149,9 @@ class Windows:
 
     def _take(self, row: Mapping[str, Any]) -> None:
         """Put a row where the loops read it, once for reading and learning it."""
-        if row is self._taken:
-            return
-        one, parts = self._one, self._compiled
-        one.times[0], one.as_of[0], one.kinds[0] = row["event_time"], row["as_of"], _KINDS[row["kind"]]
-        one.numbers[0] = [number_of(row.get(measure.column), measure) for measure in parts.measures] or MISSING
-        one.values[0] = [digest_in(row, column) for column in parts.columns] or 0
-        one.keys[0] = [digest_in(row, entity) for entity in parts.entities] or 0
-        complete(self._program, one)
-        self._taken = row
+        if row is not self._taken:
+            facts_of_row(row, self._compiled, self._one)
+            self._taken = row
 
     def _number(self, entity: Entity) -> int:
         return self._compiled.entities.index(entity)

@@ -16,12 +16,11 @@ from features.state.heap import KEYS, NOWHERE, Memory, Words, room
 from features.state.keys import RECORD_DIGEST, RECORD_ENTITY
 from features.state.observe import record_of
 from features.state.points import decayed, is_since
-from features.state.program import Compiled, Program
+from features.state.program import AS_OF, Compiled, Program
 from features.state.queue import LENGTH, count_before, entry_of
 from features.state.recent import WIDTH, fold_recent
 from features.state.rings import LANES, TOTALS, tile_of
-from features.state.rows import rows_at
-from features.state.seen import Rows
+from features.state.rows import facts_at
 from features.state.sweep import is_idle
 from features.windows import Ratio, Windowed, version_of, without_reason
 
@@ -30,11 +29,11 @@ _NO_LIMIT: Final = np.iinfo(np.int64).min
 
 
 def dump(memory: Memory, parts: Compiled, features: Sequence[Windowed | Ratio], as_of: int) -> bytes:
-    rows = rows_at(as_of, parts)
-    records = _kept(memory, parts.program, rows)
+    now = facts_at(as_of, parts)
+    records = _kept(memory, parts.program, now)
     order = np.lexsort((memory.heap[records + RECORD_DIGEST], memory.heap[records + RECORD_ENTITY]))
-    words = np.empty(_written(memory, parts.program, records[order], rows, np.empty(0, np.int64)), np.int64)
-    _written(memory, parts.program, records[order], rows, words)
+    words = np.empty(_written(memory, parts.program, records[order], now, np.empty(0, np.int64)), np.int64)
+    _written(memory, parts.program, records[order], now, words)
     return sealed(features, as_of, len(records), words)
 
 
@@ -63,11 +62,11 @@ def _version(features: Sequence[Windowed | Ratio]) -> str:
 
 
 @loop
-def _kept(memory: Memory, program: Program, rows: Rows) -> Words:
+def _kept(memory: Memory, program: Program, now: Words) -> Words:
     records = np.empty(memory.heap[KEYS], np.int64)
     count = 0
     for record in memory.table:
-        if record != NOWHERE and not is_idle(memory, program, record, rows):
+        if record != NOWHERE and not is_idle(memory, program, record, now):
             records[count] = record
             count += 1
     return records[:count]
@@ -82,7 +81,7 @@ def _put(words: Words, at: int, word: int) -> int:
 
 
 @loop
-def _written(memory: Memory, program: Program, records: Words, rows: Rows, words: Words) -> int:
+def _written(memory: Memory, program: Program, records: Words, now: Words, words: Words) -> int:
     """The records' words, into `words` unless that is empty; how many they are."""
     at = 0
     for record in records:
@@ -90,22 +89,22 @@ def _written(memory: Memory, program: Program, records: Words, rows: Rows, words
         at = _put(words, at, memory.heap[record + RECORD_DIGEST])
         part = program.entities[memory.heap[record + RECORD_ENTITY]]
         for number in range(part.ring, part.ring_end):
-            at = _put_ring(memory.heap, program, number, record, rows, words, at)
+            at = _put_ring(memory.heap, program, number, record, now, words, at)
         for number in range(part.register, part.register_end):
-            at = _put_register(memory.heap, program, number, record, rows, words, at)
+            at = _put_register(memory.heap, program, number, record, now, words, at)
         for number in range(part.decay, part.decay_end):
-            at = _put_decay(memory, program, number, record, rows, words, at)
+            at = _put_decay(memory, program, number, record, now, words, at)
         for number in range(part.recent, part.recent_end):
-            at = _put_recent(memory.heap, program, number, record, rows, words, at)
+            at = _put_recent(memory.heap, program, number, record, now, words, at)
     return at
 
 
 @loop
-def _put_ring(heap: Words, program: Program, number: int, record: int, rows: Rows, words: Words, at: int) -> int:
+def _put_ring(heap: Words, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     """How many tiles are left, and each with its start and lanes."""
     ring = program.rings[number]
     where = record + ring.at
-    gone = count_before(heap, where, ring.width, rows.floors[0, ring.window])
+    gone = count_before(heap, where, ring.width, now[0, ring.floor])
     at = _put(words, at, heap[where + LENGTH] - gone)
     first, last = entry_of(heap, where, ring.width, gone), entry_of(heap, where, ring.width, heap[where + LENGTH])
     for word in range(first, last):
@@ -114,26 +113,26 @@ def _put_ring(heap: Words, program: Program, number: int, record: int, rows: Row
 
 
 @loop
-def _put_register(heap: Words, program: Program, number: int, record: int, rows: Rows, words: Words, at: int) -> int:
+def _put_register(heap: Words, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     register = program.registers[number]
-    kept = is_since(heap, record + register.at, rows.as_of[0] - register.reach)
+    kept = is_since(heap, record + register.at, now[0, AS_OF] - register.reach)
     at = _put(words, at, heap[record + register.at] if kept else 0)
     return _put(words, at, heap[record + register.at + 1] if kept else 0)
 
 
 @loop
-def _put_decay(memory: Memory, program: Program, number: int, record: int, rows: Rows, words: Words, at: int) -> int:
+def _put_decay(memory: Memory, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     decay = program.decays[number]
-    kept = decayed(memory.heap, memory.floats, record + decay.at, rows.as_of[0], decay.half_life) != 0
+    kept = decayed(memory.heap, memory.floats, record + decay.at, now[0, AS_OF], decay.half_life) != 0
     at = _put(words, at, memory.heap[record + decay.at] if kept else 0)
     return _put(words, at, memory.heap[record + decay.at + 1] if kept else 0)
 
 
 @loop
-def _put_recent(heap: Words, program: Program, number: int, record: int, rows: Rows, words: Words, at: int) -> int:
+def _put_recent(heap: Words, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     recent = program.recents[number]
     where = record + recent.at
-    gone = count_before(heap, where, WIDTH, rows.as_of[0] - recent.reach)
+    gone = count_before(heap, where, WIDTH, now[0, AS_OF] - recent.reach)
     at = _put(words, at, heap[where + LENGTH] - gone)
     for word in range(entry_of(heap, where, WIDTH, gone), entry_of(heap, where, WIDTH, heap[where + LENGTH])):
         at = _put(words, at, heap[word])

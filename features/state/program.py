@@ -36,19 +36,22 @@ def _record(integers: str, floats: str = "") -> np.dtype[np.void]:
 
 
 ENTITY: Final = _record(
-    "words ring ring_end register register_end decay decay_end recent recent_end feature feature_end"
+    "key words ring ring_end register register_end decay decay_end recent recent_end feature feature_end"
 )
 INPUT: Final = _record("column kind form grain")
 WINDOW: Final = _record("over hop")
-RING: Final = _record("window at lane lowest lanes width feature feature_end")
+RING: Final = _record("floor start at lane lowest lanes width feature feature_end")
 REGISTER: Final = _record("at input reach")
 DECAY: Final = _record("at input half_life")
 RECENT: Final = _record("at input column reach")
-FEATURE: Final = _record("shape place at a b count over window", "scale empty")
+FEATURE: Final = _record("shape place at a b count over floor", "scale empty")
 
 
 class Program(NamedTuple):
-    """`lanes[i]` is the number of the input that lane `i` adds up. Features of rings come before those of the rest."""
+    """Items name the columns of the facts that they read: `lanes[i]` that of the amount which lane `i` adds up.
+
+    Features of rings come before those of the rest, ratios last.
+    """
 
     entities: Records
     windows: Records
@@ -69,7 +72,28 @@ class Compiled:
     entities: list[Entity]
     measures: list[Measure]
     columns: list[str]
+    facts: "Facts"
     words_per_event_max: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where the facts of a row lie: one row of integers each, its TIME, AS_OF and KIND, then these columns.
+
+    `numbers` per measure, `values` per column of values to be told apart, `keys` per entity; and what follows from
+    them: `floors` and `starts` per window (its lower edge, and the start of the row's tile), `amounts` per input.
+    """
+
+    numbers: int
+    values: int
+    keys: int
+    floors: int
+    starts: int
+    amounts: int
+    width: int
+
+
+TIME, AS_OF, KIND = range(3)
 
 
 @dataclass
@@ -110,7 +134,7 @@ class _Compiler:
                 lay_out(group)
         after = [len(self.tables[part]) for part in parts]
         spans = [bound for pair in zip(before, after, strict=True) for bound in pair]
-        self.tables["entities"].append((self.words, *spans))
+        self.tables["entities"].append((len(self.tables["entities"]), self.words, *spans))
 
     def ring(self, group: list[tuple[int, Windowed]]) -> None:
         """One ring for all features of the same window: lanes that add up first, then those that keep the lowest."""
@@ -127,7 +151,7 @@ class _Compiler:
         at = self.take(QUEUE_WORDS + len(lanes))
         self.tables["rings"].append(
             (
-                self.window(group[0][1]),
+                *[self.window(group[0][1])] * 2,
                 at,
                 first_lane,
                 len(adding),
@@ -245,7 +269,29 @@ def compiled(features: Sequence[Windowed | Ratio]) -> Compiled:
     program = Program(**{name: np.array(tables[name], dtype) for name, dtype in dtypes.items()})
     assert program.entities["words"].max(initial=0) < BLOCK_WORDS_MAX, "too many features of one entity"
     measures = [measure_of(name) for name in compiler.measures]
-    return Compiled(program, entities, measures, list(compiler.columns), _words_per_event_max(program))
+    margin = _words_per_event_max(program)
+    facts = _facts(len(measures), len(compiler.columns), len(entities), len(program.windows), len(program.inputs))
+    _point_at(program, facts)
+    return Compiled(program, entities, measures, list(compiler.columns), facts, margin)
+
+
+def _facts(*counts: int) -> Facts:
+    measures, columns, entities, windows, inputs = counts
+    ends = np.cumsum([KIND + 1, measures, columns, entities, windows, windows, inputs])
+    return Facts(*map(int, ends))
+
+
+def _point_at(program: Program, facts: Facts) -> None:
+    """From numbers of windows, inputs and columns to the columns of the facts."""
+    program.inputs["column"] += np.where(program.inputs["column"] >= 0, facts.numbers, 0)
+    program.entities["key"] += facts.keys
+    program.rings["floor"] += facts.floors
+    program.rings["start"] += facts.starts
+    program.features["floor"] += facts.floors
+    program.lanes[:] += facts.amounts
+    for part in (program.registers, program.decays, program.recents):
+        part["input"] += facts.amounts
+    program.recents["column"] += facts.values
 
 
 def _ratios(compiler: _Compiler, features: Sequence[Windowed | Ratio], entity: Entity) -> None:
@@ -255,13 +301,16 @@ def _ratios(compiler: _Compiler, features: Sequence[Windowed | Ratio], entity: E
             if feature.top not in places or feature.bottom not in places:
                 raise ValueError(f"{feature.name}: both of its features must be in the table, too")
             compiler.ratio(at, places[feature.top], places[feature.bottom])
-    words, *spans = compiler.tables["entities"][-1]
-    compiler.tables["entities"][-1] = (words, *spans[:-1], len(compiler.tables["features"]))
+    *head, _ = compiler.tables["entities"][-1]
+    compiler.tables["entities"][-1] = (*head, len(compiler.tables["features"]))
 
 
 def _words_per_event_max(program: Program) -> int:
-    """What one event can take: a new record for each entity, and each queue moved into a block of its largest size."""
-    windows = program.windows[program.rings["window"]]
+    """What one event can take: a new record for each entity, and each queue moved into a block of its largest size.
+
+    To be asked before `_point_at`: a ring still names its window.
+    """
+    windows = program.windows[program.rings["floor"]]
     tiles = _capacity(windows["over"] // windows["hop"] + 2) * program.rings["width"]
     values = len(program.recents) * 2 * _capacity(np.array(DISTINCT_MAX))
     return int(program.entities["words"].sum() + tiles.sum() + values)

@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 
 from features.compiling import inlined
-from features.state.heap import Memory, Words
-from features.state.program import HIGHEST, LOWEST, MEAN, MISSING, NOTHING, SUM, Program, Record
+from features.state.heap import Words
+from features.state.program import HIGHEST, LOWEST, MEAN, MISSING, NOTHING, SUM, Record
 from features.state.queue import LENGTH, QUEUE_WORDS, drop_first, entry_of, insert
-from features.state.seen import Rows
 
 TOTALS: Final = QUEUE_WORDS
 START: Final = 0
@@ -84,29 +83,28 @@ def tile_of(heap: Words, ring: Record, at: int, start: int) -> int:
 
 
 @inlined
-def fold_ring(heap: Words, program: Program, ring: Record, at: int, rows: Rows, row: int) -> None:
+def fold_ring(heap: Words, lanes: Words, ring: Record, at: int, facts: Words, row: int) -> None:
     """Put one event into its tile; one that the edge has passed already into none."""
-    floor, start = rows.floors[row, ring.window], rows.starts[row, ring.window]
+    floor, start = facts[row, ring.floor], facts[row, ring.start]
     expire(heap, ring, at, floor)
     if start < floor:
         return
     into, total = tile_of(heap, ring, at, start) + LANES, at + TOTALS
     for lane in range(ring.lowest):
-        amount = rows.amounts[row, program.lanes[ring.lane + lane]]
+        amount = facts[row, lanes[ring.lane + lane]]
         if amount != MISSING:
             heap[into + lane] += amount
             heap[total + lane] += amount
     for lane in range(ring.lowest, ring.lanes):
-        amount = rows.amounts[row, program.lanes[ring.lane + lane]]
+        amount = facts[row, lanes[ring.lane + lane]]
         if amount != MISSING:
             heap[into + lane] = min(heap[into + lane], amount)
             heap[total + lane] = min(heap[total + lane], amount)
 
 
 @inlined
-def totals_as_of(memory: Memory, ring: Record, at: int, floor: int) -> None:
-    """The ring's totals without the tiles that the edge has passed, into `memory.scratch`. Changes nothing else."""
-    heap, totals = memory.heap, memory.scratch
+def totals_as_of(heap: Words, ring: Record, at: int, floor: int, totals: Words) -> None:
+    """The ring's totals without the tiles that the edge has passed, into `totals`. Changes nothing else."""
     for lane in range(ring.lanes):
         totals[lane] = heap[at + TOTALS + lane]
     gone = _gone(heap, ring, at, floor)

@@ -1,19 +1,21 @@
 """Rows and tables of the log as the integers that the compiled loops read."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.digests import digests_of
+from features.digests import digest_in, digests_of
 from features.events import Kind
+from features.state.facts import blank_facts, complete
 from features.state.heap import Words
-from features.state.program import MISSING, Compiled
-from features.state.seen import Rows, blank_rows, complete
+from features.state.program import AS_OF, KIND, MISSING, TIME, Compiled
 from features.windows import AMOUNT_MAX, Measure
 
 _KINDS: Final = pa.array(list(map(str, Kind)))
+_KIND_OF: Final = {str(kind): at for at, kind in enumerate(Kind)}
 
 
 def number_of(value: Any, measure: Measure) -> int:
@@ -37,8 +39,8 @@ def numbers_of(values: pa.ChunkedArray, measure: Measure) -> Words:
     return np.asarray(np.where(missing, MISSING, numbers), np.int64)
 
 
-def rows_of(events: pa.Table, wanted: Compiled) -> Rows:
-    """A table of events; a column that it lacks is missing throughout."""
+def facts_of(events: pa.Table, wanted: Compiled) -> Words:
+    """The facts of a table of events; a column that it lacks is missing throughout."""
     count = events.num_rows
     digests: dict[str, Words] = {}
 
@@ -52,23 +54,34 @@ def rows_of(events: pa.Table, wanted: Compiled) -> Rows:
         known = measure.column in events.column_names
         return numbers_of(events[measure.column], measure) if known else np.full(count, MISSING)
 
-    rows = blank_rows(wanted.program, count, len(wanted.measures), len(wanted.columns))
-    rows.times[:] = events["event_time"].to_numpy()
-    rows.as_of[:] = events["as_of"].to_numpy()
-    rows.kinds[:] = pc.index_in(events["kind"], _KINDS).to_numpy()
+    facts, where = blank_facts(wanted, count), wanted.facts
+    facts[:, TIME] = events["event_time"].to_numpy()
+    facts[:, AS_OF] = events["as_of"].to_numpy()
+    facts[:, KIND] = pc.index_in(events["kind"], _KINDS).to_numpy()
     for at, measure in enumerate(wanted.measures):
-        rows.numbers[:, at] = measured(measure)
+        facts[:, where.numbers + at] = measured(measure)
     for at, column in enumerate(wanted.columns):
-        rows.values[:, at] = of_column(column)
+        facts[:, where.values + at] = of_column(column)
     for at, entity in enumerate(wanted.entities):
-        rows.keys[:, at] = of_column(entity.value)
-    complete(wanted.program, rows)
-    return rows
+        facts[:, where.keys + at] = of_column(entity.value)
+    complete(wanted, facts)
+    return facts
 
 
-def rows_at(as_of: int, wanted: Compiled) -> Rows:
+def facts_of_row(row: Mapping[str, Any], wanted: Compiled, into: Words) -> None:
+    """The same for one row, into `into`, `(1, width)`."""
+    one, where = into[0], wanted.facts
+    one[TIME], one[AS_OF], one[KIND] = row["event_time"], row["as_of"], _KIND_OF[row["kind"]]
+    said = [number_of(row.get(measure.column), measure) for measure in wanted.measures]
+    said += [digest_in(row, column) for column in wanted.columns]
+    said += [digest_in(row, entity) for entity in wanted.entities]
+    one[where.numbers : where.floors] = said
+    complete(wanted, into)
+
+
+def facts_at(as_of: int, wanted: Compiled) -> Words:
     """One row without keys: an instant."""
-    rows = blank_rows(wanted.program, 1, len(wanted.measures), len(wanted.columns))
-    rows.as_of[0] = as_of
-    complete(wanted.program, rows)
-    return rows
+    facts = blank_facts(wanted, 1)
+    facts[0, AS_OF] = as_of
+    complete(wanted, facts)
+    return facts

@@ -1,25 +1,24 @@
 """Forgetting: a key of which nothing is left in any window gives back its record."""
 
 from features.compiling import loop
-from features.state.heap import NOWHERE, Memory
+from features.state.heap import NOWHERE, Memory, Words
 from features.state.keys import RECORD_ENTITY, remove
 from features.state.points import decayed, is_since
-from features.state.program import Program, Record
+from features.state.program import AS_OF, Program, Record
 from features.state.queue import give_back
 from features.state.recent import WIDTH, count_since
 from features.state.rings import has_tiles_since
-from features.state.seen import Rows
 
 
 @loop
-def is_idle(memory: Memory, program: Program, record: int, rows: Rows) -> bool:
+def is_idle(memory: Memory, program: Program, record: int, now: Words) -> bool:
     """Whether the key reads, now and from now on, like one that was never seen."""
     part = program.entities[memory.heap[record + RECORD_ENTITY]]
     for number in range(part.ring, part.ring_end):
         ring = program.rings[number]
-        if has_tiles_since(memory.heap, ring, record + ring.at, rows.floors[0, ring.window]):
+        if has_tiles_since(memory.heap, ring, record + ring.at, now[0, ring.floor]):
             return False
-    return not _remembers(memory, program, part, record, rows.as_of[0])
+    return not _remembers(memory, program, part, record, now[0, AS_OF])
 
 
 @loop
@@ -53,12 +52,12 @@ def drop(memory: Memory, program: Program, record: int) -> None:
 
 
 @loop
-def sweep(memory: Memory, program: Program, rows: Rows, begin: int, places: int) -> tuple[int, int]:
+def sweep(memory: Memory, program: Program, now: Words, begin: int, places: int) -> tuple[int, int]:
     """Drop the idle keys among `places` places of the index from `begin` on. How many, and where to go on."""
     gone, place = 0, begin % len(memory.table)
     for _ in range(min(places, len(memory.table))):
         record = memory.table[place]
-        if record != NOWHERE and is_idle(memory, program, record, rows):
+        if record != NOWHERE and is_idle(memory, program, record, now):
             drop(memory, program, record)
             gone += 1
         else:
