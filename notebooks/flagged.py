@@ -92,7 +92,7 @@ def event_row(connection: Connection, log: Log, event_id: str) -> dict[str, Any]
     """The decided event as a log row, from the records or, when they were emptied, from the log."""
     found = connection.execute(select(EVENT).where(EVENT.c.event_id == event_id)).one_or_none()
     if found is not None:
-        return rows_of([records.Recorded(found.sequence, found.recorded_at, found.as_of, found.body)])[0]
+        return rows_of([_recorded_of(found)])[0]
     for table in log.tables():
         rows = table.filter(pc.field("event_id") == event_id)
         if rows.num_rows:
@@ -151,7 +151,11 @@ def _recorded(connection: Connection, after: int, user_id: str, limit: int) -> l
     owner = func.json_extract(EVENT.c.body, "$.user_id") == user_id
     query = select(EVENT).where(EVENT.c.sequence > after, owner).order_by(desc(EVENT.c.sequence)).limit(limit)
     found = connection.execute(query)
-    return list(rows_of(records.Recorded(row.sequence, row.recorded_at, row.as_of, row.body) for row in found))
+    return list(rows_of(map(_recorded_of, found)))
+
+
+def _recorded_of(row: Row[Any]) -> records.Recorded:
+    return records.Recorded(row.sequence, row.recorded_at, row.as_of, row.user_id, row.body)
 
 
 def actions_and_reasons(rows: list[Row[Any]]) -> tuple[list[str], list[str]]:

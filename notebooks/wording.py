@@ -146,6 +146,13 @@ def percent(share: float) -> str:
     return f"{min(max(share, 0.0), 0.999) * 100:.1f} %"
 
 
+def share(part: float) -> str:
+    """A share that was counted, not guessed: 0 and 100 % are itself, and nothing else is."""
+    if 0 < part < 0.001 or 0.999 < part < 1:
+        return "under 0.1 %" if part < 0.5 else "over 99.9 %"
+    return f"{part * 100:.1f} %" if 0 < part < 1 else f"{part * 100:.0f} %"
+
+
 def label(name: str) -> str:
     """A feature in a few plain words: `different people with this device, 7 days`."""
     feature = _BY_NAME[name]
@@ -204,7 +211,7 @@ def _shown(unit: str, currency: str | None) -> tuple[float, str]:
     if unit.startswith("(") and unit.endswith(")²"):
         factor, inner = _shown(unit[1:-2], currency)
         return factor**2, f"({inner})²"
-    return (1e-6, currency or "money") if unit == "micros" else _SCALES.get(unit, (1.0, unit))
+    return (1e-6, currency or "in its currency") if unit == "micros" else _SCALES.get(unit, (1.0, unit))
 
 
 def value(name: str, number: float, row: Mapping[str, Any]) -> str:

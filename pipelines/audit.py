@@ -165,7 +165,7 @@ class _Reading:
         place = EVENT.c.sequence
         asked = select(EVENT).where(place > after, place <= last).order_by(place).limit(CHUNK)
         found = self.connection.execute(asked)
-        return rows_of(Recorded(row.sequence, row.recorded_at, row.as_of, row.body) for row in found)
+        return rows_of(Recorded(row.sequence, row.recorded_at, row.as_of, row.user_id, row.body) for row in found)
 
     def _examine(self, chunk: pa.Table, first: int) -> None:
         if chunk.num_rows and chunk["sequence"][-1].as_py() < first:

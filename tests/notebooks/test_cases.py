@@ -15,8 +15,8 @@ import pytest
 
 from features.events import Disposition, Event, Outcome, instant_of, parse
 from features.home import Home
-from features.vector import DESCRIPTIONS, FEATURES
-from notebooks import answering, evidence, flagged, wording
+from features.vector import FEATURES
+from notebooks import answering, evidence, flagged
 from serving.decision import Score
 from serving.flows import record_outcome, score_event
 from serving.parts import Parts, assemble
@@ -169,12 +169,6 @@ def test_a_value_stands_among_the_known_others() -> None:
     assert low.in_words() == "lower than in 100%"
     assert evidence.standing(math.nan, others) is None
     assert evidence.standing(1.0, others[4:]) is None
-
-
-def test_every_feature_has_plain_words_of_its_own() -> None:
-    labels = [wording.label(name) for name in FEATURES]
-    assert len(set(labels)) == len(DESCRIPTIONS)
-    assert not [label for label in labels if "_" in label]
 
 
 def test_only_a_service_on_this_machine_is_ever_spoken_to() -> None:
