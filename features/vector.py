@@ -16,8 +16,8 @@ from features.intelligence import signals
 from features.intelligence.lists import Lists
 from features.intelligence.signals import LISTED, Intelligence, Listed
 from features.intrinsic import INTRINSIC, Intrinsic
-from features.log import is_outcome
-from features.windows import TABLE, WINDOWS, Ratio, Windowed, version_of, without_reason
+from features.log import SCHEMA, is_outcome
+from features.windows import DAY, TABLE, WINDOWS, Entity, Ratio, Windowed, version_of, without_reason
 
 ALL: Final[tuple[Windowed | Ratio | GraphFeature | Intrinsic | Listed | Derived, ...]] = (
     *TABLE,
@@ -119,6 +119,16 @@ class FeatureEngine:
     def _sweep(self, events: pa.Table) -> None:
         if events.num_rows:
             self.windows.forget(self.windows.as_of, events.num_rows)
+
+
+def warm_up() -> None:
+    """Load, or once compile, every loop that an event needs: nobody's request shall wait for that."""
+    engine, blank = FeatureEngine(), dict.fromkeys(SCHEMA.names)
+    row = blank | {"sequence": 1, "kind": str(Kind.LOGIN), "user_id": "warm-up", "event_time": DAY, "as_of": DAY}
+    engine.vector(row)
+    engine.fold(row)
+    engine.windows.forget(DAY, 1)
+    engine.windows.of_entity(Entity.USER, "warm-up", DAY)
 
 
 def backfill(rows: pa.Table, lists: Lists | None = None) -> Vector:

@@ -11,6 +11,7 @@ from features.events import Kind
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log, recorded_now
+from features.vector import warm_up
 from serving.database import open_database
 from serving.knowledge import Clock, Knowledge
 from serving.payouts.fake import FakeProvider
@@ -43,6 +44,7 @@ class Parts:
 def assemble(home: Home, policy: Policy | None = None) -> Parts:
     """Open the home's database, load its champion and rebuild what is known from its log."""
     engine = open_database(home.records)
+    warm_up()
     lists = Lists.of_home(home)
     knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)), lists)
     knowledge.rebuild(engine)
