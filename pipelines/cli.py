@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from features.home import Home
-from pipelines import cli_features, cli_frame, cli_graph, cli_lists, cli_rings
+from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_rings
 from pipelines.console import explained, out, progress
 
 _show_warning = warnings.showwarning
@@ -41,6 +41,7 @@ def _private() -> None:
 
 data = typer.Typer(help="Look at the data before anything learns from it.", no_args_is_help=True)
 app.add_typer(data, name="data")
+app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_graph.app, name="graph")
 app.add_typer(cli_lists.app, name="lists")
@@ -186,19 +187,6 @@ def replay(
             answers = run(_home_for(data), address, last, advance, outcomes=outcomes)
         counted = ", ".join(f"{count:,} {answer}" for answer, count in answers.most_common())
         out.print(f"{answers.total():,} sent: {counted}")
-
-
-@app.command()
-def bench(
-    name: Annotated[str, typer.Argument(help="left out: all names are listed")] = "",
-    data: DataFolder = None,
-    seed: Seed = 7,
-) -> None:
-    """Measure. Each benchmark prints a table and, as its last line, one JSON object."""
-    from pipelines.bench import run  # noqa: PLC0415
-
-    with explained():
-        run(name, data, seed)
 
 
 def _serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:

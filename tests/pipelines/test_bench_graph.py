@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.bench import BENCHES, graph, graph_batch, graph_stream
+from pipelines.bench import graph, graph_batch, graph_stream
 from pipelines.console import UserError
 
 
@@ -30,7 +30,7 @@ def test_an_event_has_an_edge_for_each_device_id_and_each_other_key() -> None:
 
 def test_it_is_listed_and_needs_no_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="without --data"):
-        BENCHES["graph"].run(tmp_path, 7)
+        graph.run(tmp_path, 7)
 
 
 def test_a_crowd_on_one_device_leaves_the_state_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
