@@ -60,7 +60,7 @@ tracking: setup ## MLflow's pages on 127.0.0.1:5000: runs, versions, the alias t
 
 lock: setup ## resolve pyproject.toml again into requirements.lock, keeping the pins that still fit
 	echo hatchling | $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra notebooks --extra scale --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra notebooks --extra postgres --extra scale --extra dev \
 		pyproject.toml - -o requirements.lock
 
 clean: ## remove var/ (data, models, records!) and caches; .venv stays

@@ -10,6 +10,8 @@ from importlib.resources import files
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import tzdata
+
 from features.events import LATEST, micros_of
 
 REMEMBERED: Final = 65_536
@@ -70,19 +72,19 @@ def _fixed_offset(zone: str) -> float | None:
 @cache  # at most as many as there are zones
 def _rules(zone: str) -> ZoneInfo:
     # Not `ZoneInfo(zone)`: that would prefer the machine's own table, and two machines would differ.
-    with (files("tzdata") / "zoneinfo").joinpath(*zone.split("/")).open("rb") as stream:
+    with (files(tzdata) / "zoneinfo").joinpath(*zone.split("/")).open("rb") as stream:
         return ZoneInfo.from_file(stream, key=zone)
 
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset((files("tzdata") / "zones").read_text(encoding="utf-8").split())
+    return frozenset((files(tzdata) / "zones").read_text(encoding="utf-8").split())
 
 
 @cache
 def _zones_of_countries() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8").splitlines():
+    for line in (files(tzdata) / "zoneinfo" / "zone.tab").read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             country, _, zone, *_ = line.split("\t")
             found[country] = (*found.get(country, ()), zone)
