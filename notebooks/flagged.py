@@ -148,8 +148,12 @@ def _logged(log: Log, user_id: str, limit: int) -> list[dict[str, Any]]:
 
 
 def _recorded(connection: Connection, after: int, user_id: str, limit: int) -> list[dict[str, Any]]:
-    owner = func.json_extract(EVENT.c.body, "$.user_id") == user_id
-    query = select(EVENT).where(EVENT.c.sequence > after, owner).order_by(desc(EVENT.c.sequence)).limit(limit)
+    query = (
+        select(EVENT)
+        .where(EVENT.c.sequence > after, EVENT.c.user_id == user_id)
+        .order_by(desc(EVENT.c.sequence))
+        .limit(limit)
+    )
     found = connection.execute(query)
     return list(rows_of(map(_recorded_of, found)))
 

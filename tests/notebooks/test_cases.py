@@ -15,6 +15,7 @@ import pytest
 
 from features.events import Disposition, Event, Outcome, instant_of, parse
 from features.home import Home
+from features.log import Log
 from features.vector import FEATURES
 from notebooks import answering, evidence, flagged
 from serving.decision import Score
@@ -138,6 +139,24 @@ def test_a_person_s_answer_closes_the_case_and_shows_as_a_revision(home: Home, m
     assert [(one.revision, one.action) for one in defined["history_of_decision"]] == [(1, "review"), (2, "approve")]
     assert [row["Person"] for row in defined["table_rows"]] == ["dee"], "only what waits, while anything waits"
     assert [one.row["kind"] for one in defined["happened"]] == ["disposition", "task_completed"]
+
+
+def test_an_outcome_that_names_nobody_is_shown_with_the_person_of_its_event(home: Home) -> None:
+    parts = assemble(home)
+    body = {
+        "event_id": "o1",
+        "occurred_at": instant_of(NOW + 9 * MINUTE).isoformat(),
+        "kind": "reversal",
+        "subject_event_id": "e2",
+        "reversal_kind": "advertiser_reversal",
+        "reason": "fraud",
+        "caused_by": "partner",
+    }
+    send(parts, 9, Outcome.model_validate(body))
+    parts.engine.dispose()
+    with flagged.read_only(home.records) as connection:
+        happened = flagged.history(connection, Log(home.log), "bob")
+    assert [one.row["event_id"] for one in happened] == ["o1", "e2"]
 
 
 def listed(home: Home, **wanted: Any) -> list[str]:
