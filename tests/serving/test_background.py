@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from features.fold import Changed
+from features.intelligence.lists import Found, Lists
 from features.store.online import OnlineStore
 from features.store.settings import Settings, Unreachable
 from features.windows import Entity, features_of
@@ -38,7 +39,7 @@ class Writer:
     def do_now(self, work: Callable[[Any], Any]) -> Any:
         if self.busy:
             raise Problem(503, "busy", "later", retry=True)
-        return work(None)
+        return work(SimpleNamespace(now=AT))
 
 
 def made(folder: Path, knowledge: Knowledge, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Background:
@@ -96,3 +97,46 @@ def test_a_store_that_is_lost_stops_no_other_duty(tmp_path: Path, monkeypatch: p
     time.sleep(0.2)
     assert all(thread.is_alive() for thread in duties._threads)
     duties.stop()
+
+
+class Listed(Knowledge):
+    """Keeps lists, as the service's knowledge does."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.lists = Lists(folder / "kept", folder / "lists")
+
+    def adopt(self, found: Found, now: int) -> None:
+        self.lists.adopt(found, self.sequence + 1, now)
+
+
+def test_a_good_list_applies_without_a_restart_and_a_bad_one_leaves_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "LISTS_SECONDS", 0.01)
+    (tmp_path / "lists").mkdir()
+    file, knowledge = tmp_path / "lists" / "disposable_email.txt", Listed(tmp_path)
+    duties = made(tmp_path, knowledge, Writer(), monkeypatch)
+    duties.start()
+    try:
+        file.write_text("mail.example\nother.example\n")
+        assert soon(lambda: entries(knowledge) == 2)
+        file.write_text("half a line that does not end")
+        time.sleep(0.1)
+        assert entries(knowledge) == 2
+        file.write_text("mail.example\nother.example\nthird.example\n")
+        assert soon(lambda: entries(knowledge) == 3)
+    finally:
+        duties.stop()
+
+
+def entries(knowledge: Listed) -> int:
+    known = knowledge.lists.history.entries
+    return known[-1].entries if known else 0
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return true()

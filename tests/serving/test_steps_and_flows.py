@@ -32,7 +32,7 @@ from serving.payouts.saga import State
 from serving.policy import load_policy
 from serving.pricing.offers import OFFER, make_offers
 from serving.problems import Problem
-from serving.records import DECISION, Unit, Writer
+from serving.records import DECISION, EVENT, Unit, Writer
 from serving.scoring import FraudModel, NoModel
 
 NOW = 20_000 * DAY
@@ -46,8 +46,9 @@ def model_at(folder: Path, probability: float, target: str = "fraud") -> FraudMo
     head = {"intercept": math.log(probability / (1 - probability)), "weights": {}}
     place = folder / f"{target}-{probability}"
     place.mkdir(exist_ok=True)
-    (place / "heads.json").write_text(json.dumps({"event": head, "withdrawal": {"shared_with": "event"}}))
-    signature = {"features": FEATURES, "features_version": VERSION, "target": target}
+    heads = {"event": head, "withdrawal": {"shared_with": "event"}} if target == "fraud" else {target: head}
+    (place / "heads.json").write_text(json.dumps(heads))
+    signature = {"features": FEATURES, "parts": {}, "features_version": VERSION, "target": target}
     (place / "signature.json").write_text(json.dumps(signature))
     return FraudModel(place, str(probability))
 
@@ -260,6 +261,15 @@ def test_an_outcome_again_gets_the_same_answer_and_moves_nothing_twice(platform:
     assert platform.tell(earned, "reversal", **facts, **part) == first
     assert platform.wallet() == (2 * REWARD - 400_000, 0, 0)
     assert platform.parts.knowledge.sequence == 3
+
+
+def test_an_outcome_is_about_the_person_of_its_event_unless_it_names_one(platform: Platform) -> None:
+    earned = platform.earn().event_id
+    platform.tell(earned, "clean", "silent")
+    platform.tell(earned, "clean", "named", user_id="bob")
+    platform.tell("an event that nobody knows", "clean", "unknown")
+    rows = platform.unit(lambda unit: unit.connection.execute(select(EVENT.c.event_id, EVENT.c.user_id)).all())
+    assert dict(tuple(row) for row in rows[1:]) == {"silent": "ann", "named": "bob", "unknown": None}
 
 
 def test_a_reversal_of_what_was_never_credited_takes_nothing(platform: Platform) -> None:
