@@ -1,5 +1,6 @@
 """Whether a challenger may become champion: a pure comparison that keeps its reasons."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,14 +9,17 @@ from training.estimates import Estimate, Metrics
 
 @dataclass(frozen=True)
 class Rules:
-    """What is asked of a challenger. Each limit is inclusive."""
+    """What is asked of a challenger. Limits are inclusive; those named `above` are not."""
 
     # Below this nothing can be told apart: the interval of any ranking metric spans half of its range.
     positives_min: int = 30
     # Of the lower end of the interval: better than chance by more than luck.
-    auc_low_min: float = 0.5
+    auc_low_above: float = 0.5
     # Expected loss is computed from the probability, so it must mean what it says.
     calibration_error_max: float = 0.05
+    # Of the lower end of the gain in recall over a one-line rule, at the rule's own false-positive rate: a model that
+    # catches no more than the rule, or more by luck alone, is not worth its cost.
+    rule_gain_low_above: float = 0.0
     # The metrics that the champion defends, and by how much the challenger may fall short of it when there is no
     # paired comparison; with one, it must not be worse beyond doubt.
     defended: tuple[str, ...] = ("ap_rare", "recall_at_fpr_0.01")
@@ -38,7 +42,7 @@ def judge(challenger: Metrics, champion: Metrics | None, rules: Rules, differenc
 
     Without a champion only the absolute rules are asked. A figure that could not be measured fails its question.
     """
-    findings = [*_absolute(challenger, rules), *_against_rule(challenger)]
+    findings = [*_absolute(challenger, rules), *_against_rule(challenger, rules)]
     if difference is not None:
         findings += [_not_worse(name, difference.get(name)) for name in rules.defended]
     elif champion is not None:
@@ -49,32 +53,54 @@ def judge(challenger: Metrics, champion: Metrics | None, rules: Rules, differenc
 
 def _absolute(challenger: Metrics, rules: Rules) -> Iterator[Finding]:
     positives = _known(challenger, "positives")
-    yield positives >= rules.positives_min, f"positives in the test: {positives:.0f}, at least {rules.positives_min}"
+    asked = f"it must be at least {rules.positives_min}"
+    yield _found("the number of positives in the test", f"{positives:.0f}", asked, met=positives >= rules.positives_min)
     area = challenger.get("auc")
-    low = area.low if area and area.low is not None else 0.0
-    yield low > rules.auc_low_min, f"lower end of the AUC: {low:.4f}, must be above {rules.auc_low_min}"
-    error = _known(challenger, "calibration_error", missing=1.0)
-    limit = rules.calibration_error_max
-    yield error <= limit, f"calibration error: {error:.4f}, at most {limit}"
+    asked = f"its lower end must be above {rules.auc_low_above}"
+    yield _found("AUC", _figure(area), asked, met=_low(area) > rules.auc_low_above)
+    error, limit = challenger.get("calibration_error"), rules.calibration_error_max
+    met = _known(challenger, "calibration_error", missing=1.0) <= limit
+    yield _found("calibration error", _figure(error), f"it must be at most {limit}", met=met)
 
 
-def _against_rule(challenger: Metrics) -> Iterator[Finding]:
-    """Only where a rule was measured: a model that a one-line rule beats beyond doubt is not worth its cost."""
+def _against_rule(challenger: Metrics, rules: Rules) -> Iterator[Finding]:
+    """Only where a rule was measured that refuses something: one that refuses nothing leaves nothing to beat."""
     gain = challenger.get("recall_gain_over_rule")
-    if gain is not None:
-        yield _not_worse("recall_gain_over_rule", gain)
+    if gain is None:
+        return
+    name = "the gain in recall over a one-line rule that refuses as many honest events"
+    if gain.is_known and not (_known(challenger, "rule_recall", 1.0) or _known(challenger, "rule_false_positive_rate")):
+        yield True, f"{name} is not asked for: the rule refuses nothing in the test"
+        return
+    limit = rules.rule_gain_low_above
+    yield _found(name, _figure(gain), f"its lower end must be above {limit:g}", met=_low(gain) > limit)
 
 
 def _not_worse(name: str, gain: Estimate | None) -> Finding:
-    if gain is None or gain.value is None:
-        return False, f"{name}: could not be compared ({gain.reason if gain else 'not measured'})"
-    high = gain.value if gain.high is None else gain.high
-    return high >= 0, f"{name}: difference {gain}; must not lie wholly below zero"
+    """Worse beyond doubt is an interval that lies wholly below zero."""
+    high = None if gain is None else gain.value if gain.high is None else gain.high
+    asked = "its upper end must be 0 or above"
+    return _found(f"{name} less the champion's", _figure(gain), asked, met=high is not None and high >= 0)
 
 
 def _no_shortfall(name: str, challenger: Metrics, champion: Metrics, shortfall_max: float) -> Finding:
     new, old = _known(challenger, name), _known(champion, name)
-    return new >= old - shortfall_max, f"{name}: {new:.4f} against the champion's {old:.4f}, less {shortfall_max}"
+    asked = f"it must be at least the champion's {old:.4f} less {shortfall_max}"
+    return _found(name, f"{new:.4f}", asked, met=new >= old - shortfall_max)
+
+
+def _found(name: str, figure: str, asked: str, *, met: bool) -> Finding:
+    """A sentence that tells what was measured, what was asked, and which of the two won."""
+    return met, f"{name} is {figure}, {'met' if met else 'not met'}: {asked}"
+
+
+def _figure(estimate: Estimate | None) -> str:
+    return "unknown: not measured" if estimate is None else str(estimate)
+
+
+def _low(estimate: Estimate | None) -> float:
+    """The lower end; without an interval there is none, and luck cannot be told from skill."""
+    return -math.inf if estimate is None or estimate.low is None else estimate.low
 
 
 def _known(metrics: Metrics, name: str, missing: float = 0.0) -> float:

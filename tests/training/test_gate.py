@@ -1,3 +1,5 @@
+import pytest
+
 from training.estimates import Estimate, as_json, from_json, unknown
 from training.gate import Rules, judge
 
@@ -10,10 +12,20 @@ GOOD = {
 }
 
 
-def test_a_good_first_model_passes_and_says_why() -> None:
+def gaining(value: float, low: float | None = None, high: float | None = None) -> dict[str, Estimate]:
+    """A good challenger beside a rule that catches half of all fraud."""
+    rule = {"rule_recall": Estimate(0.5, 0.4, 0.6), "rule_false_positive_rate": Estimate(0.02, 0.01, 0.03)}
+    return GOOD | rule | {"recall_gain_over_rule": Estimate(value, low, high)}
+
+
+def test_a_good_first_model_passes_and_says_why_with_figures_and_limits() -> None:
     verdict = judge(GOOD, None, Rules())
     assert verdict.passed
-    assert len(verdict.reasons) == 3
+    assert verdict.reasons == (
+        "the number of positives in the test is 200, met: it must be at least 30",
+        "AUC is 0.8000 (0.7500 to 0.8500), met: its lower end must be above 0.5",
+        "calibration error is 0.0100, met: it must be at most 0.05",
+    )
 
 
 def test_each_absolute_rule_can_refuse_and_is_named_first() -> None:
@@ -26,24 +38,56 @@ def test_each_absolute_rule_can_refuse_and_is_named_first() -> None:
         verdict = judge(GOOD | {name: bad}, None, Rules())
         assert not verdict.passed
         assert word in verdict.reasons[0]
+        assert "not met: " in verdict.reasons[0]
 
 
 def test_a_challenger_may_fall_short_of_the_champion_by_the_allowance_only() -> None:
     assert judge(GOOD, GOOD | {"ap_rare": Estimate(0.409)}, Rules()).passed
-    assert not judge(GOOD, GOOD | {"ap_rare": Estimate(0.42)}, Rules()).passed
+    refused = judge(GOOD, GOOD | {"ap_rare": Estimate(0.42)}, Rules())
+    assert not refused.passed
+    assert refused.reasons[0] == "ap_rare is 0.4000, not met: it must be at least the champion's 0.4200 less 0.01"
 
 
 def test_a_paired_comparison_refuses_only_what_is_worse_beyond_doubt() -> None:
     even = {name: Estimate(-0.01, -0.03, 0.01) for name in Rules().defended}
     assert judge(GOOD, None, Rules(), even).passed
     assert not judge(GOOD, None, Rules(), even | {"ap_rare": Estimate(-0.05, -0.08, -0.01)}).passed
-    assert not judge(GOOD, None, Rules(), {}).passed
+    unmeasured = judge(GOOD, None, Rules(), {})
+    assert not unmeasured.passed
+    assert unmeasured.reasons[0].startswith("ap_rare less the champion's is unknown: not measured, not met: ")
 
 
-def test_a_model_that_a_one_line_rule_beats_is_refused() -> None:
-    verdict = judge(GOOD | {"recall_gain_over_rule": Estimate(-0.2, -0.3, -0.1)}, None, Rules())
+@pytest.mark.parametrize(
+    "gain",
+    [(-0.2, -0.3, -0.1), (0.0, 0.0, 0.0), (0.0, -0.1, 0.1), (0.1, 0.0, 0.2), (0.1, -0.1, 0.3), (0.1, None, None)],
+    ids=["beaten", "equal", "no better", "touches zero", "perhaps luck", "no interval"],
+)
+def test_a_model_that_does_not_beat_a_one_line_rule_beyond_luck_is_refused(gain: tuple[float, ...]) -> None:
+    verdict = judge(gaining(*gain), None, Rules())
     assert not verdict.passed
-    assert "recall_gain_over_rule" in verdict.reasons[0]
+    assert verdict.reasons[0].startswith(
+        "the gain in recall over a one-line rule that refuses as many honest events is"
+    )
+    assert verdict.reasons[0].endswith(", not met: its lower end must be above 0")
+
+
+def test_a_model_that_beats_the_rule_passes_with_the_gain_named() -> None:
+    verdict = judge(gaining(0.2, 0.1, 0.3), None, Rules())
+    assert verdict.passed
+    assert "is 0.2000 (0.1000 to 0.3000), met: its lower end must be above 0" in verdict.reasons[-1]
+
+
+def test_a_gain_that_could_not_be_measured_is_none() -> None:
+    verdict = judge(GOOD | {"recall_gain_over_rule": unknown("one class only")}, None, Rules())
+    assert not verdict.passed
+    assert "unknown: one class only" in verdict.reasons[0]
+
+
+def test_a_rule_that_refuses_nothing_leaves_nothing_to_beat() -> None:
+    silent = {"rule_recall": Estimate(0.0, 0.0, 0.0), "rule_false_positive_rate": Estimate(0.0, 0.0, 0.0)}
+    verdict = judge(gaining(0.0, 0.0, 0.0) | silent, None, Rules())
+    assert verdict.passed
+    assert "the rule refuses nothing in the test" in verdict.reasons[-1]
 
 
 def test_metrics_survive_a_json_file() -> None:
