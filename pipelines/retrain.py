@@ -15,7 +15,7 @@ from features.frame import frames_folder, outcomes_of, read_frame
 from features.home import Home
 from features.log import Log, recorded_now
 from features.vector import CATEGORICAL, FEATURES, VERSION
-from pipelines.console import UserError, progress
+from pipelines.console import UserError, err, progress
 from training import artefact, registry
 from training.gate import Rules, Verdict, judge
 from training.labels import default_maturity
@@ -93,7 +93,13 @@ def _maturity(home: Home) -> dict[str, int]:
 
 def _champion(home: Home, scratch: Path) -> Model | None:
     version = champion_version(home)
-    return artefact.load(registry.fetch(version, home.tracking_uri, scratch / "champion")) if version else None
+    if version is None:
+        return None
+    try:
+        return artefact.load(registry.fetch(version, home.tracking_uri, scratch / "champion"))
+    except artefact.OlderFormatError:
+        err.print(f"the champion, version {version}, has an older format, which is read no more: it is not compared")
+        return None
 
 
 def _for_people(trained: Trained, scratch: Path) -> list[Path]:

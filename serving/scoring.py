@@ -56,6 +56,8 @@ class FraudModel:
 
     def __init__(self, folder: Path, version: str) -> None:
         signature = json.loads((folder / "signature.json").read_text())
+        if "parts" not in signature:
+            raise SignatureMismatchError(f"model {version} is of an older format: retrain with `assay train`")
         if signature["features_version"] != VERSION or tuple(signature["features"]) != FEATURES:
             raise SignatureMismatchError(
                 f"model {version} was trained on features {signature['features_version']}, this service computes "
@@ -63,15 +65,12 @@ class FraudModel:
             )
         self.version, self.target = version, str(signature["target"])
         self._heads: dict[str, Any] = json.loads((folder / "heads.json").read_text())
-        self._parts = {
-            part: _part(folder / f"{part}.txt", signature[part])
-            for part in ("behaviour", "graph")
-            if (folder / f"{part}.txt").exists()
-        }
+        self._parts = {part: _part(folder / f"{part}.txt", names) for part, names in signature["parts"].items()}
 
     def score(self, kind: Kind, vector: Vector, explain_from: float) -> Score:
         """The calibrated probability; what spoke for it only from `explain_from` on, for that costs a hundredfold."""
-        head = self._head("withdrawal" if kind is Kind.WITHDRAWAL_REQUESTED else "event")
+        asked = "withdrawal" if kind is Kind.WITHDRAWAL_REQUESTED else "event"
+        head = self._head("reversal" if self.target == "reversal" else asked)
         margins = {part: self._parts[part].margin(vector) for part in head["weights"]}
         total = head["intercept"] + sum(weight * margins[part] for part, weight in head["weights"].items())
         probability = float(1 / (1 + np.exp(-total)))

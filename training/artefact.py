@@ -1,19 +1,21 @@
 """A model as a folder: what training and serving share, by file format alone.
 
 ```
-behaviour.txt    LightGBM text model of the behaviour features
-graph.txt        the same for the device graph; absent when that part was left out
+<part>.txt       LightGBM text model of each part, such as behaviour or graph; absent when it was left out
 heads.json       {"event": {"intercept": -0.3, "weights": {"behaviour": 0.9, "graph": 0.2}},
-                  "withdrawal": the same, or {"shared_with": "event"}}
-signature.json   {"features": all names in the order of the vector, "behaviour": names in the order of the booster,
-                  "graph": the same ([] when left out), "categorical": names, "left_out": {part: reason},
-                  "target": "fraud" | "reversal", "features_version": text, "trained_at": microseconds since 1970,
+                  "withdrawal": the same, or {"shared_with": "event"},
+                  "reversal": the same, of the target reversal}; a head that could not be fitted is absent, with
+                  those that share it
+signature.json   {"features": all names in the order of the vector, "parts": {part: names in the order of its booster},
+                  "categorical": names, "left_out": {part: reason}, "target": the main target, fraud or reversal,
+                  "features_version": text, "trained_at": microseconds since 1970,
                   "training_rows": count, "base_rate": share of positives in the training slice}
 ```
 
 A booster's raw margin z is its prediction with `raw_score=True` on float64 values, NaN for missing; categorical values
 are small integers, and one that was never seen is treated like missing. The score is
-`sigmoid(intercept + sum(weights[part] * z[part]))` over the parts named in the weights.
+`sigmoid(intercept + sum(weights[part] * z[part]))` over the parts named in the weights. The heads `event` and
+`withdrawal` give P(fraud), the head `reversal` gives P(reversal).
 """
 
 import json
@@ -22,19 +24,21 @@ from typing import Any
 
 import lightgbm
 
-from training.boosters import PARTS
 from training.heads import Head
 from training.models import Model
+
+
+class OlderFormatError(ValueError):
+    """The folder was written before today's format, and is read no more."""
 
 
 def save(model: Model, folder: Path) -> Path:
     """Write the files into `folder`, which is made if needed; an older model there is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
-        file = folder / f"{part}.txt"
-        file.unlink(missing_ok=True)
-        if part in model.boosters:
-            file.write_text(model.boosters[part].model_to_string())
+    for older in folder.glob("*.txt"):
+        older.unlink()
+    for part, booster in model.boosters.items():
+        (folder / f"{part}.txt").write_text(booster.model_to_string())
     _write(folder / "heads.json", _heads(model))
     _write(folder / "signature.json", signature(model))
     return folder
@@ -43,20 +47,18 @@ def save(model: Model, folder: Path) -> Path:
 def load(folder: Path) -> Model:
     """The inverse of `save`: the loaded model gives the same scores to the last bit.
 
-    Raises FileNotFoundError for a folder without a model.
+    Raises FileNotFoundError for a folder without a model, OlderFormatError for one in the format of before.
     """
     heads = json.loads((folder / "heads.json").read_text())
     described = json.loads((folder / "signature.json").read_text())
-    boosters = {
-        part: lightgbm.Booster(model_str=(folder / f"{part}.txt").read_text())
-        for part in PARTS
-        if (folder / f"{part}.txt").exists()
-    }
+    if "parts" not in described:
+        raise OlderFormatError(f"the model in {folder} has an older format, which is read no more: train it again")
+    groups = {part: tuple(names) for part, names in described.pop("parts").items()}
     return Model(
         features=tuple(described.pop("features")),
-        groups={part: tuple(described.pop(part)) for part in PARTS},
+        groups=groups,
         categorical=tuple(described.pop("categorical")),
-        boosters=boosters,
+        boosters={part: lightgbm.Booster(model_str=(folder / f"{part}.txt").read_text()) for part in groups},
         heads={name: Head(**head) for name, head in heads.items() if "shared_with" not in head},
         left_out=described.pop("left_out"),
         context=described,
@@ -65,14 +67,15 @@ def load(folder: Path) -> Model:
 
 def signature(model: Model) -> dict[str, Any]:
     """What `signature.json` holds."""
-    parts = {part: list(model.groups[part]) if part in model.boosters else [] for part in PARTS}
-    names = {"features": list(model.features), **parts, "categorical": list(model.categorical)}
+    parts = {part: list(model.groups[part]) for part in model.boosters}
+    names = {"features": list(model.features), "parts": parts, "categorical": list(model.categorical)}
     return {**names, "left_out": dict(model.left_out), **model.context}
 
 
 def _heads(model: Model) -> dict[str, Any]:
     own = {name: {"intercept": head.intercept, "weights": dict(head.weights)} for name, head in model.heads.items()}
-    return {"withdrawal": {"shared_with": "event"}} | own
+    shared = {"withdrawal": {"shared_with": "event"}} if "event" in own else {}
+    return shared | own
 
 
 def _write(file: Path, body: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def _blocks(blocks: Sequence[Mapping[str, Any]]) -> str:
 def _limits(model: Model, params: Mapping[str, object]) -> str:
     found = ["Declined events never show an outcome, so the figures speak of what was let through."]
     found += [f"The {part} part was left out: {reason}." for part, reason in model.left_out.items()]
-    if "withdrawal" not in model.heads:
+    if "event" in model.heads and "withdrawal" not in model.heads:
         found.append("Withdrawals share the calibration of events: there were too few labelled ones for their own.")
     if "optimistic" in str(params["labels_read"]):
         found.append("The log was too short to wait for labels at each boundary: live figures will be lower.")

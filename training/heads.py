@@ -14,6 +14,8 @@ from training.boosters import rarest
 
 Floats = NDArray[np.float64]
 
+HEADS: Final = ("event", "withdrawal", "reversal")
+"""The first two give P(fraud), the last P(reversal)."""
 # Below this many of each class, a head of its own would be less certain than the one that it shares.
 HEAD_CLASS_MIN: Final = 50
 # Moves a weight by about a thousandth.

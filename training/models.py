@@ -39,11 +39,15 @@ class Model:
         }
 
     def head(self, name: str) -> Head:
-        return self.heads.get(name, self.heads["event"])
+        """A `withdrawal` without a head of its own is judged as an event. Raises KeyError for a head that is absent."""
+        shares = name == "withdrawal" and name not in self.heads
+        return self.heads["event" if shares else name]
 
     def score(self, frame: pl.DataFrame) -> Floats:
-        """Calibrated probabilities for rows with `kind` and the features; each kind by its own head."""
+        """Calibrated probabilities of the main target for rows with `kind` and the features, by the heads they ask."""
         margins = self.margins(frame)
+        if self.context["target"] == "reversal":
+            return self.head("reversal").probabilities(margins)
         withdrawals = is_withdrawal(frame)
         events, others = (self.head(name).probabilities(margins) for name in ("event", "withdrawal"))
         return np.where(withdrawals, others, events)

@@ -4,6 +4,7 @@ It takes a pandas frame of the signature's features and gives one probability a 
 the raw folder and calls the boosters, which is hundreds of times faster for one row.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 import polars as pl
 
 from training.artefact import load
+from training.heads import HEADS, Floats
 from training.models import Model
 
 
@@ -20,11 +22,16 @@ class Loaded:
     model: Model
 
     def predict(self, rows: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Columns `event` and `withdrawal`: the calibrated probability of each row under each head."""
+        """Columns `event`, `withdrawal` and `reversal`: each head's calibrated probability, NaN for an absent head."""
         del params  # part of MLflow's interface; there is nothing to set
         margins = self.model.margins(pl.from_pandas(rows))
-        heads = {name: self.model.head(name) for name in ("event", "withdrawal")}
-        return pd.DataFrame({name: head.probabilities(margins) for name, head in heads.items()}, index=rows.index)
+        return pd.DataFrame({name: self._probabilities(name, margins) for name in HEADS}, index=rows.index)
+
+    def _probabilities(self, name: str, margins: Mapping[str, Floats]) -> Floats | float:
+        try:
+            return self.model.head(name).probabilities(margins)
+        except KeyError:
+            return float("nan")
 
 
 def _load_pyfunc(path: str) -> Loaded:

@@ -13,7 +13,7 @@ from training.calibration import decile_table
 from training.card import describe
 from training.estimates import Estimate, as_json, unknown
 from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
-from training.heads import fit_heads
+from training.heads import fit_head, fit_heads
 from training.labels import Target, default_maturity, settling_times
 from training.models import Model
 from training.splits import Boundaries, Labelling, Rows, Slice, out_of_time, split
@@ -109,7 +109,12 @@ def _fit(slices: Mapping[Slice, Rows], spec: Spec, advance: Advance) -> Model:
         "base_rate": float(train_rows.labels.mean()),
     }
     bare = Model(spec.features, groups, spec.categorical, boosters, {}, left_out, context)
-    heads = fit_heads(bare.margins(later.frame), later.labels, later.frame)
+    margins = bare.margins(later.frame)
+    heads = (
+        {"reversal": fit_head(margins, later.labels)}
+        if spec.target == "reversal"
+        else fit_heads(margins, later.labels, later.frame)
+    )
     return Model(spec.features, groups, spec.categorical, boosters, heads, left_out, context)
 
 

@@ -41,7 +41,7 @@ def write(folder: Path, heads: dict[str, Any] | None = None, **signature: Any) -
     folder.mkdir(exist_ok=True)
     for part, made in BOOSTERS.items():
         (folder / f"{part}.txt").write_text(made.model_to_string())
-    described = {"features": FEATURES, "features_version": VERSION, "target": "fraud", **NAMES}
+    described = {"features": FEATURES, "features_version": VERSION, "target": "fraud", "parts": NAMES}
     (folder / "signature.json").write_text(json.dumps(described | signature))
     (folder / "heads.json").write_text(json.dumps(heads or HEADS))
     return folder
@@ -50,6 +50,9 @@ def write(folder: Path, heads: dict[str, Any] | None = None, **signature: Any) -
 @pytest.fixture
 def model(tmp_path: Path) -> FraudModel:
     return FraudModel(write(tmp_path / "model"), "7")
+
+
+_WITHOUT_GRAPH = {"behaviour": NAMES["behaviour"]}
 
 
 def vectors(count: int = 20) -> list[Vector]:
@@ -117,7 +120,7 @@ def test_only_the_parts_of_its_head_explain_a_score(model: FraudModel) -> None:
 
 def test_a_model_without_the_graph_needs_no_file_of_it(tmp_path: Path) -> None:
     head = {"intercept": 0.1, "weights": {"behaviour": 1.0}}
-    folder = write(tmp_path / "model", {"event": head, "withdrawal": {"shared_with": "event"}}, graph=[])
+    folder = write(tmp_path / "model", {"event": head, "withdrawal": {"shared_with": "event"}}, parts=_WITHOUT_GRAPH)
     (folder / "graph.txt").unlink()
     vector = vectors()[0]
     probability = FraudModel(folder, "7").score(EVENT, vector, NOTHING).probability
@@ -125,7 +128,7 @@ def test_a_model_without_the_graph_needs_no_file_of_it(tmp_path: Path) -> None:
 
 
 def test_the_target_is_what_the_signature_says(tmp_path: Path) -> None:
-    model = FraudModel(write(tmp_path / "model", target="reversal"), "7")
+    model = FraudModel(write(tmp_path / "model", {"reversal": HEADS["event"]}, target="reversal"), "7")
     assert model.target == "reversal"
     assert model.score(EVENT, vectors()[0], NOTHING).target == "reversal"
 

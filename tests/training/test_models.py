@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,11 +7,12 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from training.artefact import load, save
+from training.artefact import OlderFormatError, load, save
 from training.boosters import Parameters, Table, fit_booster, fit_boosters, groups_of, matrix
 from training.calibration import log_losses
 from training.evaluate import Bootstrap
 from training.heads import fit_head, fit_heads
+from training.pyfunc import Loaded
 from training.splits import Boundaries
 from training.train import Spec, Trained, train
 
@@ -71,6 +73,24 @@ def test_the_artefact_says_all_that_serving_needs(trained: Trained, log: Log, tm
     assert np.allclose(trained.model.score(log[0])[events], expit(by_hand)[events], rtol=1e-12)
 
 
+def test_a_folder_of_an_older_format_is_refused_by_name(trained: Trained, tmp_path: Path) -> None:
+    folder = save(trained.model, tmp_path / "model")
+    signature = json.loads((folder / "signature.json").read_text())
+    (folder / "signature.json").write_text(json.dumps(signature | {"behaviour": signature.pop("parts")["behaviour"]}))
+    with pytest.raises(OlderFormatError, match="train it again"):
+        load(folder)
+
+
+def test_a_log_of_reversals_has_their_head_alone(log: Log, features: tuple[str, ...], tmp_path: Path) -> None:
+    result = train(*log, replace(spec(features), target="reversal"))
+    folder = save(result.model, tmp_path / "model")
+    assert set(json.loads((folder / "heads.json").read_text())) == {"reversal"}
+    assert np.array_equal(load(folder).score(log[0]), result.model.score(log[0]))
+    columns = Loaded(result.model).predict(log[0].head(5).to_pandas())
+    assert columns["event"].isna().all()
+    assert columns["reversal"].to_numpy() == pytest.approx(result.model.score(log[0].head(5)))
+
+
 def test_without_a_graph_signal_the_part_is_left_out_and_said(log: Log, tmp_path: Path) -> None:
     frame = log[0].with_columns(graph__density=pl.lit(1.0))
     result = train(frame, log[1], spec(("user__signal", "event__country", "graph__density")))
@@ -78,7 +98,7 @@ def test_without_a_graph_signal_the_part_is_left_out_and_said(log: Log, tmp_path
     assert not (folder / "graph.txt").exists()
     signature = json.loads((folder / "signature.json").read_text())
     assert "constant" in signature["left_out"]["graph"]
-    assert signature["graph"] == []
+    assert set(signature["parts"]) == {"behaviour"}
     assert "graph part was left out" in result.card
     assert np.array_equal(load(folder).score(frame), result.model.score(frame))
 
