@@ -1,9 +1,12 @@
-"""The only writer to MLflow: one run and one version of `assay-fraud` for each training, and the alias that serves.
+"""The only writer to MLflow: one run and one version of `assay-fraud` for each training, and the aliases.
+
+`champion` names the version that serves, `shadow` one that is scored beside it and decides nothing.
 
 A version holds the raw `model/` folder (see artefact.py) at `data/model`, so that serving can download
 `models:/assay-fraud@champion/data/model`, and the same files open as an MLflow pyfunc in this repository's environment.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -30,13 +33,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from training import artefact
 from training.estimates import Metrics
 from training.gate import Verdict
 
 NAME: Final = "assay-fraud"
 EXPERIMENT: Final = "assay-fraud"
 CHAMPION: Final = "champion"
+SHADOW: Final = "shadow"
 RAW_MODEL: Final = "data/model"
 # MLflow refuses longer values.
 PARAM_LENGTH_MAX: Final = 6000
@@ -60,10 +63,10 @@ def register(
 
     Metrics go in with the ends of their intervals (`auc`, `auc.low`, `auc.high`); `artifacts` are files for people:
     plots, the model card. Runs and files of a SQLite tracking URI live beside its database.
+    Raises FileNotFoundError for a folder without a model.
     """
     client = _client(tracking_uri)
-    model = artefact.load(folder)
-    described = artefact.signature(model)
+    described = json.loads((folder / "signature.json").read_text())
     started = int(described.get("trained_at", 0)) // 1000
     tags = _tags(described, verdict)
     with _run(client, tracking_uri, started) as run_id:
@@ -84,25 +87,40 @@ def promote(
 ) -> int | None:
     """Let `alias` name `version`; answers the version that it named before. Rolling back is promoting an older one.
 
-    Who, why and when (`at`, microseconds) are kept on the version. Raises PromotionRefusedError for a version whose
-    verdict was not `passed`, unless `force`; ValueError without a reason or a name; LookupError for no such version.
+    Who, why and when (`at`, microseconds) are kept on the version, under the name of the alias. Raises
+    PromotionRefusedError for a champion whose verdict was not `passed`, unless `force`; a shadow decides nothing and
+    needs no verdict. Raises ValueError without a reason or a name; LookupError for no such version.
     """
-    if not reason.strip() or not by.strip():
-        raise ValueError("a promotion needs a reason and the name of who decided it")
+    _assert_said(reason, by)
     client = _client(tracking_uri)
     tags = _found(client, version).tags
-    # What served before may serve again: a rollback waits for no gate.
-    if tags.get("verdict") != "passed" and "promotion.alias" not in tags and not force:
-        raise PromotionRefusedError(
-            f"version {version} did not pass its gate: {tags.get('verdict_reasons', 'no verdict on record')}. "
-            "Train a better one, or promote with --force and say why."
-        )
+    if alias == CHAMPION and not force:
+        _assert_may_serve(version, tags)
     before = aliased(alias, tracking_uri)
     client.set_registered_model_alias(NAME, alias, str(version))
-    kept = {"alias": alias, "reason": reason, "by": by, "at": at, "forced": force, "before": before}
-    for name, value in kept.items():
-        client.set_model_version_tag(NAME, str(version), f"promotion.{name}", str(value)[:TAG_LENGTH_MAX])
+    _keep(client, version, alias, {"reason": reason, "by": by, "at": at, "forced": force, "before": before})
     return before
+
+
+def dismiss(alias: str, *, reason: str, by: str, at: int, tracking_uri: str) -> int | None:
+    """Let `alias` name nothing; answers the version that it named, which keeps who, why and when.
+
+    Raises ValueError without a reason or a name, and for the champion: something must decide.
+    """
+    _assert_said(reason, by)
+    if alias == CHAMPION:
+        raise ValueError("the champion is not dismissed: promote another version in its place")
+    before = aliased(alias, tracking_uri)
+    if before is not None:
+        client = _client(tracking_uri)
+        client.delete_registered_model_alias(NAME, alias)
+        _keep(client, before, f"{alias}.dismissed", {"reason": reason, "by": by, "at": at})
+    return before
+
+
+def features_version_of(version: int, tracking_uri: str) -> str:
+    """The version of the features that a version was trained on. Raises LookupError for no such version."""
+    return str(_found(_client(tracking_uri), version).tags.get("features_version"))
 
 
 def aliased(alias: str, tracking_uri: str) -> int | None:
@@ -123,6 +141,25 @@ def fetch(version: int, tracking_uri: str, into: Path) -> Path:
     run_id = _found(client, version).run_id
     into.mkdir(parents=True, exist_ok=True)
     return Path(client.download_artifacts(run_id, f"model/{RAW_MODEL}", str(into)))
+
+
+def _assert_said(reason: str, by: str) -> None:
+    if not reason.strip() or not by.strip():
+        raise ValueError("a promotion needs a reason and the name of who decided it")
+
+
+def _assert_may_serve(version: int, tags: Mapping[str, str]) -> None:
+    # What served before may serve again: a rollback waits for no gate. Having been a shadow is no such merit.
+    if tags.get("verdict") != "passed" and f"{CHAMPION}.at" not in tags:
+        raise PromotionRefusedError(
+            f"version {version} did not pass its gate: {tags.get('verdict_reasons', 'no verdict on record')}. "
+            "Train a better one, or promote with --force and say why."
+        )
+
+
+def _keep(client: MlflowClient, version: int, act: str, facts: Mapping[str, object]) -> None:
+    for name, value in facts.items():
+        client.set_model_version_tag(NAME, str(version), f"{act}.{name}", str(value)[:TAG_LENGTH_MAX])
 
 
 def _client(tracking_uri: str) -> MlflowClient:
@@ -174,7 +211,7 @@ def _log_model(client: MlflowClient, run_id: str, folder: Path, features: Sequen
 
 
 def _mlflow_signature(features: Sequence[str]) -> ModelSignature:
-    outputs = [ColSpec("double", name) for name in ("event", "withdrawal")]
+    outputs = [ColSpec("double", name) for name in ("event", "withdrawal", "reversal")]
     return ModelSignature(Schema([ColSpec("double", name) for name in features]), Schema(outputs))
 
 

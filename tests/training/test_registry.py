@@ -72,15 +72,49 @@ def test_promotion_moves_the_alias_and_keeps_who_and_why(uri: str) -> None:
     promoted(uri, 1)
     assert registry.aliased("champion", uri) == 1
     tags = registry._client(uri).get_model_version(registry.NAME, "1").tags
-    assert (tags["promotion.by"], tags["promotion.reason"], tags["promotion.at"]) == ("Li", "better", "1")
+    assert (tags["champion.by"], tags["champion.reason"], tags["champion.at"]) == ("Li", "better", "1")
+    assert "shadow.by" not in tags
 
 
 def test_a_failed_verdict_is_refused_unless_someone_takes_it_upon_themselves(uri: str) -> None:
+    promoted(uri, 1)
     with pytest.raises(registry.PromotionRefusedError, match="calibration error"):
-        promoted(uri, 2, alias="shadow")
+        promoted(uri, 2)
+    assert registry.aliased("champion", uri) == 1
+    assert promoted(uri, 2, force=True) == 1
+    assert promoted(uri, 1) == 2
+
+
+def test_a_rollback_to_what_served_before_waits_for_no_gate(uri: str) -> None:
+    promoted(uri, 2, force=True)
+    promoted(uri, 1)
+    assert promoted(uri, 2) == 1
+
+
+def test_a_challenger_promotes_itself_nowhere_and_earns_nothing_as_a_shadow(folder: Path, tmp_path: Path) -> None:
+    place = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    registry.register(folder, {}, {}, FAILED, place)
+    assert [registry.aliased(alias, place) for alias in ("champion", "shadow")] == [None, None]
+    assert promoted(place, 1, alias="shadow") is None
+    assert (registry.aliased("shadow", place), registry.aliased("champion", place)) == (1, None)
+    with pytest.raises(registry.PromotionRefusedError, match="calibration error"):
+        promoted(place, 1)
+
+
+def test_a_shadow_is_dismissed_and_the_version_keeps_why(uri: str) -> None:
+    promoted(uri, 1, alias="shadow")
+    assert registry.dismiss("shadow", reason="seen enough", by="Li", at=2, tracking_uri=uri) == 1
     assert registry.aliased("shadow", uri) is None
-    assert promoted(uri, 2, alias="shadow", force=True) is None
-    assert promoted(uri, 1, alias="shadow") == 2
+    tags = registry._client(uri).get_model_version(registry.NAME, "1").tags
+    assert (tags["shadow.dismissed.reason"], tags["shadow.dismissed.by"]) == ("seen enough", "Li")
+    assert registry.dismiss("shadow", reason="again", by="Li", at=3, tracking_uri=uri) is None
+
+
+def test_the_champion_is_replaced_and_never_dismissed(uri: str) -> None:
+    promoted(uri, 1)
+    with pytest.raises(ValueError, match="promote another version"):
+        registry.dismiss("champion", reason="bad", by="Li", at=2, tracking_uri=uri)
+    assert registry.aliased("champion", uri) == 1
 
 
 def test_a_promotion_needs_a_reason_a_name_and_a_version_that_exists(uri: str) -> None:
