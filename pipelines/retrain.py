@@ -15,8 +15,11 @@ from features.frame import frames_folder, outcomes_of, read_frame
 from features.home import Home
 from features.log import Log, recorded_now
 from features.vector import CATEGORICAL, FEATURES, VERSION
+from pipelines.assessment import assess_on
 from pipelines.console import UserError, err, progress
 from training import artefact, registry
+from training.assess import Assessment, table_of
+from training.card import Judged, describe
 from training.gate import Rules, Verdict, judge
 from training.labels import default_maturity
 from training.models import Model
@@ -43,10 +46,10 @@ def retrain(home: Home) -> Registered:
             trained = train(frame, outcomes, spec, champion, advance)
         verdict = judge(trained.metrics, None, Rules(), trained.difference)
         folder = artefact.save(trained.model, Path(scratch) / "model")
+        with progress("assess"):
+            people = _for_people(trained, assess_on(home, trained, spec.bootstrap), verdict, Path(scratch))
         with progress("register"):
-            version = registry.register(
-                folder, trained.metrics, trained.params, verdict, home.tracking_uri, _for_people(trained, Path(scratch))
-            )
+            version = registry.register(folder, trained.metrics, trained.params, verdict, home.tracking_uri, people)
     return Registered(version, verdict, trained)
 
 
@@ -102,9 +105,16 @@ def _champion(home: Home, scratch: Path) -> Model | None:
         return None
 
 
-def _for_people(trained: Trained, scratch: Path) -> list[Path]:
-    """The model card and the tables behind it."""
-    card, tables = scratch / "card.md", scratch / "tables.json"
-    card.write_text(trained.card)
-    tables.write_text(json.dumps(trained.tables, indent=1))
-    return [card, tables]
+def _for_people(trained: Trained, assessment: Assessment, verdict: Verdict, scratch: Path) -> list[Path]:
+    """The model card, its pictures, and the tables behind them."""
+    judged = Judged(
+        trained.model, trained.metrics, trained.difference, trained.params, trained.tables, assessment, verdict
+    )
+    files = {
+        "card.html": describe(judged),
+        "tables.json": json.dumps(trained.tables | table_of(assessment), indent=1),
+        **{f"{name}.svg": picture for name, picture in assessment.pictures.items()},
+    }
+    for name, text in files.items():
+        (scratch / name).write_text(text)
+    return [scratch / name for name in files]

@@ -1,82 +1,139 @@
-"""The model card: what a reader must know before trusting the model, in plain Markdown."""
+"""The model card: what a reader must know before trusting the model, as one HTML file that needs nothing else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.assess import OPERATING_FPR, Assessment
 from training.estimates import Metrics, from_json
+from training.gate import Verdict
 from training.models import Model
 
 _HEADLINES: Final = ("auc", "ap_rare", "recall_at_fpr_0.005", "recall_at_fpr_0.01", "precision_at_review_budget")
+_TEMPLATE: Final = "card.html.j2"
+# Whatever names groups come from events: they are shown, never run.
+_ENVIRONMENT: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
 
 
-def describe(
-    model: Model,
-    metrics: Metrics,
-    difference: Metrics | None,
-    params: Mapping[str, object],
-    blocks: Sequence[Mapping[str, Any]],
-) -> str:
-    """Intended use, training rows, figures with intervals, the comparison, and what to beware of."""
-    paragraphs = [
-        _title(model),
-        _rows(model, params),
-        _table("Test slice, out of time", metrics),
-        _comparison(difference),
-        _blocks(blocks),
-        _limits(model, params),
-    ]
-    return "\n\n".join(paragraphs) + "\n"
+@dataclass(frozen=True)
+class _Table:
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
 
 
-def _title(model: Model) -> str:
-    trained = _day(int(model.context["trained_at"]))
-    return (
-        f"# Assay: probability of {model.context['target']}\n\n"
-        f"Trained on what was known on {trained}, features version {model.context['features_version']}. It ranks and "
-        "prices earning events and withdrawals; the policy, not the model, decides, and every refusal has an appeal."
+@dataclass(frozen=True)
+class Judged:
+    """All that a card tells of: see `train` for the first five, `assess` and `judge` for the others."""
+
+    model: Model
+    metrics: Metrics
+    difference: Metrics | None
+    params: Mapping[str, Any]
+    tables: Mapping[str, Any] = field(repr=False)
+    assessment: Assessment | None = None
+    verdict: Verdict | None = None
+
+
+def describe(judged: Judged) -> str:
+    """The card as HTML: rows, verdict, pictures, figures with intervals, money, slices, and what to beware of."""
+    context = judged.model.context
+    return _ENVIRONMENT.get_template(_TEMPLATE).render(
+        title=f"Assay: probability of {context['target']}",
+        subtitle=(
+            f"Trained on what was known on {_day(int(context['trained_at']))}, features version "
+            f"{context['features_version']}. It ranks and prices earning events and withdrawals; the policy, not the "
+            "model, decides, and every refusal has an appeal."
+        ),
+        verdict=judged.verdict,
+        slices=[_counts(name, judged.params) for name in ("train", "calibrate", "test")],
+        labels_read=judged.params["labels_read"],
+        base_rate=f"{context['base_rate']:.4f}",
+        pictures=judged.assessment.pictures if judged.assessment else {},
+        tables=list(_tables(judged)),
+        limits=_limits(judged.model, judged.params),
     )
 
 
-def _rows(model: Model, params: Mapping[str, object]) -> str:
-    counts = [
-        f"- {name}: {params[f'{name}_rows']} labelled rows, {params[f'{name}_positives']} positive"
-        for name in ("train", "calibrate", "test")
-    ]
-    read = f"- labels were read {params['labels_read']}"
-    return "\n".join(["## Rows", "", *counts, read, f"- base rate in training: {model.context['base_rate']:.4f}"])
+def _counts(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "rows": int(params[f"{name}_rows"]), "positives": int(params[f"{name}_positives"])}
 
 
-def _table(title: str, metrics: Metrics) -> str:
-    lines = [f"| {name} | {estimate} |" for name, estimate in metrics.items()]
-    return "\n".join([f"## {title}", "", "| figure | value (95% interval) |", "| --- | --- |", *lines])
+def _tables(judged: Judged) -> list[_Table]:
+    tables = [_figures("Test slice, out of time", judged.metrics), _comparison(judged.difference)]
+    tables.append(_blocks(judged.tables["by_time"]))
+    if judged.assessment is not None:
+        tables += [_money(name, figures) for name, figures in judged.assessment.money.items()]
+        tables.append(_slices(judged.assessment))
+    return [table for table in tables if table.rows]
 
 
-def _comparison(difference: Metrics | None) -> str:
+def _figures(title: str, metrics: Metrics, note: str = "") -> _Table:
+    rows = [(_said(name), str(estimate)) for name, estimate in metrics.items()]
+    return _Table(title, ("figure", "value (95% interval)"), rows, note)
+
+
+def _comparison(difference: Metrics | None) -> _Table:
     if difference is None:
-        return "## Against the champion\n\nThere was none to compare with."
-    return _table("Against the champion, same rows (positive is better)", difference)
+        return _Table("Against the champion", ("",), [("There was none to compare with.",)])
+    return _figures("Against the champion, same rows", difference, "Above zero the challenger is better.")
 
 
-def _blocks(blocks: Sequence[Mapping[str, Any]]) -> str:
-    lines = []
-    for block in map(from_json, blocks):
-        start = _day(int(block["from"].value or 0))
-        lines.append(
-            f"| {start} | {block['positives']} | " + " | ".join(str(block[name]) for name in _HEADLINES) + " |"
+def _blocks(blocks: Sequence[Mapping[str, Any]]) -> _Table:
+    rows = [
+        (_day(int(block["from"].value or 0)), str(block["positives"]), *(str(block[name]) for name in _HEADLINES))
+        for block in map(from_json, blocks)
+    ]
+    return _Table("By time", ("from", "positives", *map(_said, _HEADLINES)), rows)
+
+
+def _money(name: str, figures: Metrics) -> _Table:
+    return _figures(
+        f"Money and people under today's policy: {name}",
+        figures,
+        "Saved: fraud stopped, less reviews, refused honest people and waiting, at the costs of costs.yaml.",
+    )
+
+
+def _slices(assessment: Assessment) -> _Table:
+    ratios = ", ".join(f"{_said(name)} {ratio}" for name, ratio in assessment.ratios.items())
+    rows = [
+        (
+            f"{_said(row['slice'])}: {row['group']}",
+            f"{row['rows']:,}",
+            f"{row['positives']:,}",
+            *("" if row[name] is None else f"{row[name]:.4f}" for name in ("auc", "recall", "false_positive_rate")),
         )
-    head = "| from | positives | " + " | ".join(_HEADLINES) + " |"
-    return "\n".join(["## By time", "", head, "| --- " * (len(_HEADLINES) + 2) + "|", *lines])
+        for row in assessment.slices
+    ]
+    return _Table(
+        "By group",
+        ("group", "rows", "positives", "AUC", "recall", "false positives"),
+        rows,
+        f"At the one threshold that flags {OPERATING_FPR:.0%} of honest rows. Highest over lowest false-positive rate: "
+        f"{ratios}.",
+    )
 
 
-def _limits(model: Model, params: Mapping[str, object]) -> str:
+def _limits(model: Model, params: Mapping[str, Any]) -> list[str]:
     found = ["Declined events never show an outcome, so the figures speak of what was let through."]
     found += [f"The {part} part was left out: {reason}." for part, reason in model.left_out.items()]
     if "event" in model.heads and "withdrawal" not in model.heads:
         found.append("Withdrawals share the calibration of events: there were too few labelled ones for their own.")
     if "optimistic" in str(params["labels_read"]):
         found.append("The log was too short to wait for labels at each boundary: live figures will be lower.")
-    return "\n".join(["## Beware", "", *(f"- {sentence}" for sentence in found)])
+    return found
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _day(micros: int) -> str:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from training.boosters import Advance, Parameters, Table, fit_boosters, groups_of, matrix
 from training.calibration import decile_table
-from training.card import describe
 from training.estimates import Estimate, as_json, unknown
 from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
 from training.heads import fit_head, fit_heads
@@ -59,7 +58,6 @@ class Trained:
     params: dict[str, object]
     tables: dict[str, Any]
     scored: pl.DataFrame
-    card: str
 
 
 def train(
@@ -81,8 +79,7 @@ def train(
     gains = None if champion is None else _compare(scored, slices["test"], champion, spec)
     params = _params(spec, labelling, bounds, slices)
     tables = _tables(scored, slices["test"], spec) | {"metrics": as_json(metrics)}
-    card = describe(model, metrics, gains, params, tables["by_time"])
-    return Trained(model, metrics, gains, params, tables, _rows(slices["test"], scored), card)
+    return Trained(model, metrics, gains, params, tables, _rows(slices["test"], scored))
 
 
 def _slices(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries, dict[Slice, Rows]]:

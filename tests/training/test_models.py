@@ -99,7 +99,6 @@ def test_without_a_graph_signal_the_part_is_left_out_and_said(log: Log, tmp_path
     signature = json.loads((folder / "signature.json").read_text())
     assert "constant" in signature["left_out"]["graph"]
     assert set(signature["parts"]) == {"behaviour"}
-    assert "graph part was left out" in result.card
     assert np.array_equal(load(folder).score(frame), result.model.score(frame))
 
 
@@ -188,7 +187,6 @@ def test_what_comes_out_is_plain_and_complete(trained: Trained) -> None:
     json.dumps(trained.tables)
     assert "label" in trained.scored.columns
     assert trained.scored.height == trained.params["test_rows"]
-    assert "## By time" in trained.card
 
 
 def test_a_frame_out_of_order_is_refused(log: Log, features: tuple[str, ...]) -> None:
