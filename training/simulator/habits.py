@@ -1,5 +1,6 @@
 """Habits of a person: drawn around those of the family as which the person acts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,9 +69,13 @@ class Habits:
 
 def draw_habits(rng: np.random.Generator, acts_as: Integers) -> Habits:
     """Habits of people who act as the families of the given numbers."""
-    users = len(acts_as)
-    measured = {name: around(rng, habit(name)[acts_as], sigma) for name, sigma in _SIGMAS.items()}
-    likely = {name: chances(rng, habit(name)[acts_as]) for name in _CHANCES}
+    return draw_habits_around(rng, lambda name: habit(name)[acts_as], len(acts_as))
+
+
+def draw_habits_around(rng: np.random.Generator, centres: Callable[[str], Numbers], users: int) -> Habits:
+    """Habits of `users` people, each habit drawn around the centres that are given for its name."""
+    measured = {name: around(rng, centres(name), sigma) for name, sigma in _SIGMAS.items()}
+    likely = {name: chances(rng, centres(name)) for name in _CHANCES}
     return Habits(
         **measured,
         **likely,

@@ -66,7 +66,7 @@ class Summary:
 
 
 @dataclass
-class _Platform:
+class Platform:
     """The fixed parts of a simulation, and what it carries from day to day."""
 
     people: People
@@ -128,7 +128,7 @@ def simulate(
     """
     if any(out.glob("day=*")):
         raise ValueError(f"{out} already holds an event log: choose another folder, or remove it to simulate anew")
-    platform, writer = _found(scenario), LogWriter(out)
+    platform, writer = found(scenario), LogWriter(out)
     for number in range(scenario.days):
         writer.append(platform.live(day_of(scenario.start, number)))
         advance(1)
@@ -137,8 +137,10 @@ def simulate(
     return _summary(scenario, platform)
 
 
-def _found(scenario: Scenario) -> _Platform:
-    """Each part draws from a stream of its own, so that a change to one leaves the others as they are."""
+def found(scenario: Scenario) -> Platform:
+    """The platform of a scenario before its first day. Each part draws from a stream of its own, so that a change to
+    one leaves the others as they are.
+    """
     streams = [np.random.default_rng(part) for part in np.random.SeedSequence(scenario.seed).spawn(4)]
     people = draw_people(streams[0], scenario.users, scenario.days)
     fleet, catalogue = draw_fleet(streams[1], people, scenario.days), draw_catalogue(streams[2])
@@ -147,7 +149,7 @@ def _found(scenario: Scenario) -> _Platform:
         carriers=max(2, scenario.users // _USERS_PER_CARRIER_ADDRESS),
         exits=max(3, scenario.users // _USERS_PER_EXIT),
     )
-    return _Platform(
+    return Platform(
         people=people,
         fleet=fleet,
         catalogue=catalogue,
@@ -159,7 +161,7 @@ def _found(scenario: Scenario) -> _Platform:
     )
 
 
-def _write_truth(platform: _Platform, truth: Path) -> None:
+def _write_truth(platform: Platform, truth: Path) -> None:
     circle = platform.people.circle
     columns = {
         "user_id": platform.lexicon.user_ids,
@@ -173,7 +175,7 @@ def _write_truth(platform: _Platform, truth: Path) -> None:
     pq.write_table(pa.table(columns), truth)
 
 
-def _summary(scenario: Scenario, platform: _Platform) -> Summary:
+def _summary(scenario: Scenario, platform: Platform) -> Summary:
     sizes = np.bincount(platform.people.circle.family, minlength=len(FAMILIES)).tolist()
     counted = list(zip(FAMILIES, sizes, strict=True))
     return Summary(
