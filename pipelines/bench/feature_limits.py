@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from features.fold import Windows
 from features.windows import HOUR, Entity
+from pipelines.bench.feature_stream import CHUNK, START, Stream
 from pipelines.bench.sixty import SIXTY
-from pipelines.bench.stream import CHUNK, START, Stream
 from pipelines.console import BenchRow
 
 FEW, MANY = 1_000_000, 10_000_000

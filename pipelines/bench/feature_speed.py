@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from features.fold import Windows
 from features.log import Row
+from pipelines.bench.feature_stream import Stream
 from pipelines.bench.sixty import SIXTY
-from pipelines.bench.stream import Stream
 from pipelines.console import BenchRow
 
 BLOCK: Final = 1000

@@ -15,8 +15,8 @@ from features.windows import DAY, HOUR, Aggregate
 from pipelines.bench import feature_cells, feature_limits, feature_speed
 from pipelines.bench.feature_cells import Cells, replayed
 from pipelines.bench.feature_handbook import FEATURES, computed, file_of, handbook
+from pipelines.bench.feature_stream import Stream
 from pipelines.bench.sixty import SIXTY
-from pipelines.bench.stream import Stream
 from pipelines.oracle import vectors
 
 KINDS = {
