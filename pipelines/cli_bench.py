@@ -50,3 +50,17 @@ def model(data: Data = None, seed: Seed = 7) -> None:
 
     with explained():
         run(data, seed)
+
+
+@app.command()
+def arena(
+    seed: Seed = 7,
+    family: Annotated[str | None, typer.Option(help="a family of your own: FILE.py:NAME")] = None,
+    users: Annotated[int, typer.Option(help="people on the platform")] = 2000,
+    days: Annotated[int, typer.Option(help="days in all; the last third is the arena")] = 75,
+) -> None:
+    """Attackers against the model: recall, money stopped, honest harm."""
+    from pipelines.bench.arena import run  # noqa: PLC0415
+
+    with explained():
+        run(seed, family, users, days)
