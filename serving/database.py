@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect
 
 METADATA = MetaData()
 """Every table of the service is declared on this object, in the module that owns it."""
@@ -20,7 +20,21 @@ def open_database(path: Path) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     METADATA.create_all(engine)
+    _widen(engine)
     return engine
+
+
+def _widen(engine: Engine) -> None:
+    """Add to a database of an earlier release the columns that are new since; they hold nothing for what is past."""
+    with engine.begin() as connection:
+        found = inspect(connection)
+        for table in METADATA.sorted_tables:
+            known = {column["name"] for column in found.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known:
+                    assert column.nullable, f"{table.name}.{column.name} is new, so it must allow nothing"
+                    kind = column.type.compile(engine.dialect)
+                    connection.exec_driver_sql(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}')
 
 
 def _prepare(connection: Any, _: object) -> None:

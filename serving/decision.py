@@ -23,12 +23,30 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Score:
-    """A calibrated probability of `target`, and what spoke for it. `probability` is None where no model could score."""
+    """A calibrated probability of `target`, and what spoke for it. `probability` is None where no model could score.
+
+    `reversal` is the probability, beside that of fraud, that the advertiser takes an event back; None where the model
+    does not know it.
+    """
 
     probability: float | None
     target: str = "fraud"
     model_version: str = "none"
     contributions: tuple[tuple[str, float], ...] = ()
+    reversal: float | None = None
+
+    @property
+    def likely_reversal(self) -> float:
+        """The probability of a reversal, 0 where none is known."""
+        return (self.probability if self.target == "reversal" else self.reversal) or 0.0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The lowest probabilities that need to be explained: of the model's target, and of a reversal beside it."""
+
+    probability: float
+    reversal: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,13 +80,17 @@ def decide_event(event: Event, score: Score, reward_micros: int, policy: Policy)
     refusals = _money_reasons(event, reward_micros, policy)
     if refusals:
         return Verdict(Action.REVIEW, refusals)
-    if score.target == "reversal":
-        held = score.probability >= policy.reversal.hold
-        return Verdict(Action.HOLD, ("reversal_likely", *reasons_of(score))) if held else Verdict(Action.APPROVE)
     levels = policy.event
-    return _at_threshold(
-        score, {levels.decline: Action.DECLINE, levels.review: Action.REVIEW, levels.hold: Action.HOLD}
-    )
+    by_fraud = {levels.decline: Action.DECLINE, levels.review: Action.REVIEW, levels.hold: Action.HOLD}
+    verdict = _at_threshold(score, by_fraud) if score.target == "fraud" else Verdict(Action.APPROVE)
+    return _until_reversals_are_known(verdict, score, policy)
+
+
+def _until_reversals_are_known(verdict: Verdict, score: Score, policy: Policy) -> Verdict:
+    """A likely reversal delays a credit that would be paid; it refuses none, and troubles no person."""
+    if score.likely_reversal < policy.reversal.hold or verdict.action not in (Action.APPROVE, Action.HOLD):
+        return verdict
+    return Verdict(Action.HOLD, ("reversal_likely", *reasons_of(score)))
 
 
 def decide_withdrawal(score: Score, policy: Policy) -> Verdict:

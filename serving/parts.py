@@ -13,12 +13,13 @@ from features.intelligence.lists import Lists
 from features.log import Log, recorded_now
 from features.vector import warm_up
 from serving.database import open_database
+from serving.decision import Levels
 from serving.knowledge import Clock, Knowledge
 from serving.payouts.fake import FakeProvider
 from serving.payouts.provider import Provider
 from serving.policy import Policy, load_policy
 from serving.records import Writer
-from serving.scoring import FraudModel, NoModel, load_champion
+from serving.scoring import FraudModel, NoModel, Registry, load_champion
 
 
 @dataclass
@@ -33,12 +34,17 @@ class Parts:
     offer_key: bytes
     provider: Provider
 
-    def explain_from(self, kind: Kind) -> float:
-        """The lowest score whose decision needs reasons."""
+    def explain_from(self, kind: Kind) -> Levels:
+        """The lowest scores whose decision needs reasons."""
+        likely = self.policy.reversal.hold
         if self.fraud.target == "reversal":
-            return self.policy.reversal.hold
+            return Levels(likely, likely)
         is_withdrawal = kind is Kind.WITHDRAWAL_REQUESTED
-        return self.policy.withdrawal.challenge if is_withdrawal else self.policy.event.hold
+        return Levels(self.policy.withdrawal.challenge if is_withdrawal else self.policy.event.hold, likely)
+
+
+def registry_of(home: Home) -> Registry:
+    return Registry(home.tracking_uri, home.root / "models")
 
 
 def assemble(home: Home, policy: Policy | None = None) -> Parts:
@@ -53,7 +59,7 @@ def assemble(home: Home, policy: Policy | None = None) -> Parts:
         engine=engine,
         writer=Writer(engine, recorded_now, knowledge),
         knowledge=knowledge,
-        fraud=load_champion(home.tracking_uri, home.root / "models"),
+        fraud=load_champion(registry_of(home)),
         policy=policy or load_policy(),
         offer_key=_secret(home.root / "offer.key"),
         provider=FakeProvider(home.root / "fake-provider.db"),

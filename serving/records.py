@@ -80,6 +80,7 @@ DECISION = Table(
     Column("user_id", String(128)),
     Column("action", String(16), nullable=False),
     Column("score", Float),
+    Column("reversal_score", Float),
     Column("reason_codes", Text, nullable=False),
     Column("reward_micros", BigInteger),
     Column("currency", String(3)),

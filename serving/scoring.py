@@ -1,12 +1,16 @@
-"""The champion, called natively: LightGBM boosters on one array, and a logistic head over their margins.
+"""A model, called natively: LightGBM boosters on one array, and logistic heads over their margins.
 
-The only reader of MLflow's registry. The format of the model folder is written down where it is made, in training.
+Also the only reader of MLflow's registry, whose aliases say which version serves. The format of the model folder is
+written down where it is made, in training.
 """
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 # MLflow reads these while it is imported, and sends usage reports without them.
@@ -14,25 +18,40 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# It would otherwise wait for two minutes, eight times over, for a registry that does not answer.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 import lightgbm
-import mlflow.artifacts
 import numpy as np
+import numpy.typing as npt
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.events import Kind
 from features.fold import Vector
 from features.vector import FEATURES, VERSION
-from serving.decision import Score
+from serving.decision import Levels, Score
 
 NAME: Final = "assay-fraud"
 CHAMPION: Final = "champion"
+SHADOW: Final = "shadow"
+RAW_MODEL: Final = "model/data/model"
 CONTRIBUTIONS_MAX: Final = 12
+Floats = npt.NDArray[np.float64]
 
 
-class SignatureMismatchError(ValueError):
+class UnfitModelError(ValueError):
+    """The model cannot be read, or answers with what is no probability."""
+
+
+class SignatureMismatchError(UnfitModelError):
     """The model was trained on other features than this service computes."""
+
+
+class RegistryAwayError(Exception):
+    """The registry did not answer, or not with what it should hold."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +62,9 @@ class Part:
     names: tuple[str, ...]
     places: Any
 
-    def margin(self, vector: Vector) -> float:
-        return float(self.booster.predict(vector[None, self.places], raw_score=True, num_threads=1)[0])
+    def margins(self, vectors: Floats) -> Floats:
+        margins: Floats = self.booster.predict(vectors[:, self.places], raw_score=True, num_threads=1)
+        return margins
 
     def contributions(self, vector: Vector) -> list[tuple[str, float]]:
         weights = self.booster.predict(vector[None, self.places], pred_contrib=True, num_threads=1)[0]
@@ -67,15 +87,49 @@ class FraudModel:
         self._heads: dict[str, Any] = json.loads((folder / "heads.json").read_text())
         self._parts = {part: _part(folder / f"{part}.txt", names) for part, names in signature["parts"].items()}
 
-    def score(self, kind: Kind, vector: Vector, explain_from: float) -> Score:
-        """The calibrated probability; what spoke for it only from `explain_from` on, for that costs a hundredfold."""
-        asked = "withdrawal" if kind is Kind.WITHDRAWAL_REQUESTED else "event"
-        head = self._head("reversal" if self.target == "reversal" else asked)
-        margins = {part: self._parts[part].margin(vector) for part in head["weights"]}
-        total = head["intercept"] + sum(weight * margins[part] for part, weight in head["weights"].items())
-        probability = float(1 / (1 + np.exp(-total)))
-        reasons = self._contributions(head, vector) if probability >= explain_from else ()
-        return Score(probability, self.target, self.version, reasons)
+    def score(self, kind: Kind, vector: Vector, explain_from: Levels) -> Score:
+        """The calibrated probabilities; what spoke for one only from its level on, for that costs a hundredfold."""
+        return self.scores(kind, vector[None], explain_from)[0]
+
+    def scores(self, kind: Kind, vectors: Floats, explain_from: Levels) -> list[Score]:
+        """One a row of `vectors` (events, features), of events that are all withdrawals or none; the same to the last
+        bit as each by itself.
+        """
+        names = self._asked(kind)
+        heads = {name: self._head(name) for name in names}
+        needed = {part for head in heads.values() for part in head["weights"]}
+        margins = {part: self._parts[part].margins(vectors) for part in needed}
+        found = {name: [_probability(head, margins, at) for at in range(len(vectors))] for name, head in heads.items()}
+        beside = found[names[1]] if len(names) > 1 else [None] * len(vectors)
+        return [
+            self._score(names[0], vector, main, reversal, explain_from)
+            for vector, main, reversal in zip(vectors, found[names[0]], beside, strict=True)
+        ]
+
+    def warm_up(self) -> None:
+        """Score and explain once, so that nothing is slow the first time. Raises UnfitModelError for a wrong answer."""
+        nothing = np.full(len(FEATURES), np.nan)
+        for kind in (Kind.CLICK, Kind.WITHDRAWAL_REQUESTED):
+            score = self.score(kind, nothing, Levels(0.0, 0.0))
+            for probability in (score.probability, score.reversal):
+                if probability is not None and not 0 <= probability <= 1:
+                    raise UnfitModelError(f"model {self.version} answers {probability}, which is no probability")
+
+    def _asked(self, kind: Kind) -> Sequence[str]:
+        """The heads that speak of an event, that of the model's target first. A withdrawal cannot be reversed."""
+        if self.target == "reversal":
+            return ("reversal",)
+        if kind is Kind.WITHDRAWAL_REQUESTED:
+            return ("withdrawal",)
+        return ("event", "reversal") if "reversal" in self._heads else ("event",)
+
+    def _score(self, name: str, vector: Vector, main: float, reversal: float | None, levels: Levels) -> Score:
+        contributions: tuple[tuple[str, float], ...] = ()
+        if main >= levels.probability:
+            contributions = self._contributions(self._head(name), vector)
+        elif reversal is not None and reversal >= levels.reversal:
+            contributions = self._contributions(self._head("reversal"), vector)
+        return Score(main, self.target, self.version, contributions, reversal)
 
     def _head(self, name: str) -> dict[str, Any]:
         head: dict[str, Any] = self._heads[name]
@@ -95,27 +149,86 @@ class NoModel:
 
     version, target = "none", "fraud"
 
-    def score(self, kind: Kind, vector: Vector, explain_from: float) -> Score:
+    def score(self, kind: Kind, vector: Vector, explain_from: Levels) -> Score:
         return Score(None)
 
+    def warm_up(self) -> None:
+        """There is nothing to warm."""
 
-def load_champion(tracking_uri: str, cache: Path) -> FraudModel | NoModel:
-    """The model that the alias names, downloaded once per version; NoModel before the first was promoted."""
-    database = Path(tracking_uri.removeprefix("sqlite:///"))
-    if tracking_uri.startswith("sqlite:///") and not database.exists():
-        return NoModel()
-    # A download of `models:/` asks the process-wide registry, whatever address it is given.
-    mlflow.set_tracking_uri(tracking_uri)
-    mlflow.set_registry_uri(tracking_uri)
+
+class Registry:
+    """What MLflow says: the version that an alias names, and its files, which are kept in the folder `cache`."""
+
+    def __init__(self, tracking_uri: str, cache: Path) -> None:
+        self._uri, self._cache = tracking_uri, cache
+        self._database = (
+            Path(tracking_uri.removeprefix("sqlite:///")) if tracking_uri.startswith("sqlite:///") else None
+        )
+        self._was_there = False
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+
+    def named(self) -> dict[str, str]:
+        """Versions by alias; none before the first model was registered. Raises RegistryAwayError."""
+        if self._database is not None and not self._database.exists():
+            if self._was_there:
+                raise RegistryAwayError(f"{self._database} is gone")
+            return {}  # looking would make it
+        try:
+            aliases = self._client.get_registered_model(NAME).aliases
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise RegistryAwayError(str(error)) from error
+            aliases = {}
+        except (SQLAlchemyError, OSError) as error:
+            raise RegistryAwayError(str(error)) from error
+        self._was_there = True
+        return {alias: str(version) for alias, version in aliases.items()}
+
+    def model(self, version: str) -> FraudModel:
+        """That version, warm, downloaded once. Raises RegistryAwayError; UnfitModelError for one that cannot serve."""
+        folder = self._folder(version)
+        try:
+            model = FraudModel(folder, version)
+            model.warm_up()
+        except UnfitModelError:
+            raise
+        except Exception as error:  # a folder can be wrong in any way, and none may end in a request
+            raise UnfitModelError(f"model {version} cannot be read: {type(error).__name__}: {error}") from error
+        return model
+
+    def _folder(self, version: str) -> Path:
+        try:
+            # Through the run: a download of `models:/` asks the process-wide registry, whatever address it is given.
+            run_id = self._client.get_model_version(NAME, version).run_id
+            folder = self._cache / f"{version}-{run_id}"
+            if not folder.exists():
+                self._cache.mkdir(parents=True, exist_ok=True)
+                with TemporaryDirectory(dir=self._cache, prefix=f"{version}-") as scratch:
+                    # Renamed when it is whole: a download that was cut short is never taken for a model.
+                    Path(self._client.download_artifacts(run_id, RAW_MODEL, scratch)).rename(folder)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            raise RegistryAwayError(f"version {version} cannot be fetched: {error}") from error
+        return folder
+
+
+def load_champion(registry: Registry) -> FraudModel | NoModel:
+    """The model that the alias names; NoModel before the first was promoted, and while the registry is away.
+
+    Raises UnfitModelError, which says what to do, for one that cannot serve.
+    """
     try:
-        version = str(MlflowClient().get_model_version_by_alias(NAME, CHAMPION).version)
-    except MlflowException:
+        version = registry.named().get(CHAMPION)
+        return NoModel() if version is None else registry.model(version)
+    except RegistryAwayError:
         return NoModel()
-    folder = cache / version
-    if not list(folder.rglob("signature.json")):
-        folder.mkdir(parents=True, exist_ok=True)
-        mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version}/data/model", dst_path=str(folder))
-    return FraudModel(next(folder.rglob("signature.json")).parent, version)
+
+
+def _probability(head: dict[str, Any], margins: dict[str, Floats], at: int) -> float:
+    total = head["intercept"] + sum(weight * margins[part][at] for part, weight in head["weights"].items())
+    return float(1 / (1 + np.exp(-total)))
 
 
 def _part(file: Path, names: list[str]) -> Part:

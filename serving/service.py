@@ -12,7 +12,6 @@ from typing import Any, Final
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"
 
 import bentoml
-import numpy as np
 import structlog
 from prometheus_client import Counter
 from pydantic import TypeAdapter
@@ -20,7 +19,6 @@ from starlette.responses import Response
 
 from features.events import Event, Kind, micros_of
 from features.home import Home
-from features.vector import FEATURES
 from serving import records
 from serving.app import make_app, problem_of, problem_response
 from serving.background import Background
@@ -77,7 +75,7 @@ class Assay:
     @bentoml.on_startup
     def begin(self) -> None:
         """Score once, so that nothing is slow the first time, and keep the collector away from what lives for ever."""
-        self.parts.fraud.score(Kind.CLICK, np.full(len(FEATURES), np.nan), explain_from=0.0)
+        self.parts.fraud.warm_up()
         self.parts.writer.start()
         self.background.start()
         gc.collect()

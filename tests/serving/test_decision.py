@@ -69,6 +69,28 @@ def test_a_likely_reversal_delays_a_credit_and_never_refuses_one(probability: fl
     assert ("reversal_likely" in verdict.reasons) == (verdict.action is Action.HOLD)
 
 
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_beside_fraud_a_likely_reversal_holds_what_would_be_approved_and_changes_nothing_else(
+    fraud: float, reversal: float
+) -> None:
+    alone = decide_event(earned(), Score(fraud), 1, POLICY)
+    both = decide_event(earned(), Score(fraud, reversal=reversal), 1, POLICY)
+    likely = reversal >= POLICY.reversal.hold
+    assert both.action is (Action.HOLD if likely and alone.action is Action.APPROVE else alone.action)
+    delays = likely and both.action is Action.HOLD
+    assert both.reasons == (("reversal_likely",) if delays else ())
+
+
+def test_the_level_of_a_likely_reversal_is_inclusive() -> None:
+    level = POLICY.reversal.hold
+    assert decide_event(earned(), Score(0.0, reversal=level), 1, POLICY).action is Action.HOLD
+    assert decide_event(earned(), Score(0.0, reversal=below(level)), 1, POLICY).action is Action.APPROVE
+
+
+def test_a_likely_reversal_is_no_matter_for_a_withdrawal() -> None:
+    assert decide_withdrawal(Score(0.0, reversal=1.0), POLICY) == Verdict(Action.APPROVE)
+
+
 @given(st.floats(0, 1))
 def test_a_model_of_reversals_never_decides_a_withdrawal(probability: float) -> None:
     verdict = decide_withdrawal(Score(probability, "reversal"), POLICY)

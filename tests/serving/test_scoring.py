@@ -11,8 +11,8 @@ import pytest
 from features.events import Kind
 from features.fold import Vector
 from features.vector import FEATURES, GRAPH, VERSION
-from serving.decision import Score
-from serving.scoring import CONTRIBUTIONS_MAX, FraudModel, NoModel, SignatureMismatchError, load_champion
+from serving.decision import Levels, Score
+from serving.scoring import CONTRIBUTIONS_MAX, FraudModel, NoModel, Registry, SignatureMismatchError, load_champion
 
 # Out of the vector's order, and more of them than are explained: a column that is taken from the wrong place shows.
 NAMES = {"behaviour": FEATURES[CONTRIBUTIONS_MAX + 3 :: -1], "graph": GRAPH[::-1]}
@@ -21,7 +21,7 @@ HEADS = {
     "withdrawal": {"intercept": 0.2, "weights": {"graph": 1.1}},
 }
 EVENT, WITHDRAWAL = Kind.AD_VIEWED, Kind.WITHDRAWAL_REQUESTED
-EVERYTHING, NOTHING = 0.0, 1.1
+EVERYTHING, NOTHING = Levels(0.0, 0.0), Levels(1.1, 1.1)
 """Levels from which on every score, and none, is explained."""
 
 
@@ -93,8 +93,8 @@ def test_a_score_is_explained_from_the_level_on_and_not_below(model: FraudModel)
     for vector in vectors():
         probability = model.score(EVENT, vector, NOTHING).probability
         assert probability is not None
-        assert model.score(EVENT, vector, probability).contributions
-        assert model.score(EVENT, vector, float(np.nextafter(probability, 1))).contributions == ()
+        assert model.score(EVENT, vector, Levels(probability)).contributions
+        assert model.score(EVENT, vector, Levels(float(np.nextafter(probability, 1)))).contributions == ()
 
 
 def test_the_explanation_is_what_each_feature_weighs_the_heaviest_first(model: FraudModel) -> None:
@@ -133,6 +133,42 @@ def test_the_target_is_what_the_signature_says(tmp_path: Path) -> None:
     assert model.score(EVENT, vectors()[0], NOTHING).target == "reversal"
 
 
+WITH_REVERSAL = HEADS | {"reversal": {"intercept": 0.3, "weights": {"behaviour": 0.2, "graph": 0.7}}}
+
+
+def test_a_reversal_is_a_probability_of_its_own_beside_that_of_fraud(tmp_path: Path) -> None:
+    model = FraudModel(write(tmp_path / "model", WITH_REVERSAL), "7")
+    for vector in vectors():
+        score = model.score(EVENT, vector, NOTHING)
+        assert score.probability == pytest.approx(expected(vector, HEADS["event"]), abs=1e-12)
+        assert score.reversal == pytest.approx(expected(vector, WITH_REVERSAL["reversal"]), abs=1e-12)
+        assert model.score(WITHDRAWAL, vector, NOTHING).reversal is None
+
+
+def test_without_such_a_head_nothing_is_known_of_reversals(model: FraudModel) -> None:
+    assert model.score(EVENT, vectors()[0], NOTHING).reversal is None
+
+
+def test_what_is_explained_is_the_reversal_where_only_that_is_likely(tmp_path: Path) -> None:
+    model = FraudModel(write(tmp_path / "model", WITH_REVERSAL), "7")
+    vector = vectors()[0]
+    fraud, reversal, both = (model.score(EVENT, vector, levels).contributions for levels in LEVELS_OF_TWO)
+    assert fraud == both
+    assert fraud != reversal
+    assert reversal
+
+
+LEVELS_OF_TWO = Levels(0.0, 1.1), Levels(1.1, 0.0), Levels(0.0, 0.0)
+"""From which only fraud, only a reversal, and both are explained."""
+
+
+@pytest.mark.parametrize("kind", [EVENT, WITHDRAWAL])
+def test_many_rows_at_once_score_as_each_does_by_itself_to_the_last_bit(tmp_path: Path, kind: Kind) -> None:
+    model = FraudModel(write(tmp_path / "model", WITH_REVERSAL), "7")
+    rows = vectors(300)
+    assert model.scores(kind, np.array(rows), NOTHING) == [model.score(kind, row, NOTHING) for row in rows]
+
+
 @pytest.mark.parametrize(
     "signature",
     [
@@ -154,6 +190,6 @@ def test_without_a_model_there_is_no_probability() -> None:
 
 
 def test_before_the_first_training_there_is_no_champion_and_looking_makes_none(tmp_path: Path) -> None:
-    champion = load_champion(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "models")
+    champion = load_champion(Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "models"))
     assert isinstance(champion, NoModel)
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from features.events import Event, Kind, Outcome, instant_of
+from features.events import Event, Outcome, instant_of
 from features.fold import Vector
 from features.intelligence.lists import Lists
 from features.log import Log
@@ -395,11 +395,3 @@ def test_nobody_withdraws_what_is_not_theirs_yet_and_a_failed_hold_leaves_nothin
     assert platform.wallet() == PENDING
     assert platform.payout() is None
     assert platform.counted() == 2
-
-
-def test_reasons_are_asked_for_from_the_lowest_level_that_needs_them(platform: Platform) -> None:
-    parts = platform.believe(0.01).parts
-    assert parts.explain_from(Kind.AD_VIEWED) == parts.policy.event.hold
-    assert parts.explain_from(Kind.WITHDRAWAL_REQUESTED) == parts.policy.withdrawal.challenge
-    platform.believe(0.01, "reversal")
-    assert {parts.explain_from(kind) for kind in Kind} == {parts.policy.reversal.hold}
