@@ -21,9 +21,9 @@ FAR: Final = 1.5
 
 @dataclass(frozen=True)
 class Spread:
-    """What can be said of the values in one sentence. `skewed`: no value is below 0, and the tail is long.
+    """What can be said of the values in one sentence. `usual` is the largest but for a hundredth of them.
 
-    The last four are NaN where no value is known.
+    `skewed`: they are many, none is below 0, and the tail is long. Numbers are NaN where no value is known.
     """
 
     rows: int
@@ -31,6 +31,7 @@ class Spread:
     different: int
     low: float
     middle: float
+    usual: float
     high: float
     mean: float
     skewed: bool
@@ -39,15 +40,22 @@ class Spread:
     def missing_share(self) -> float:
         return self.missing / self.rows if self.rows else 1.0
 
+    @property
+    def is_stretched(self) -> bool:
+        """Whether the largest hundredth would squeeze all others into a part of the axis."""
+        reach = self.usual - self.low
+        return self.different > VALUES_MAX and not self.skewed and self.high - self.low > FAR * reach > 0
+
 
 def spread_of(values: Vector) -> Spread:
     """`values` `(n,)`, missing as NaN."""
     known = values[~np.isnan(values)]
     if not len(known):
-        return Spread(len(values), len(values), 0, np.nan, np.nan, np.nan, np.nan, skewed=False)
-    low, middle, high = (float(one) for one in np.quantile(known, [0.0, 0.5, 1.0]))
+        return Spread(len(values), len(values), 0, np.nan, np.nan, np.nan, np.nan, np.nan, skewed=False)
+    low, middle, usual, high = (float(one) for one in np.quantile(known, [0.0, 0.5, 1 - LEAST, 1.0]))
     missing, different, mean = len(values) - len(known), len(np.unique(known)), float(known.mean())
-    return Spread(len(values), missing, different, low, middle, high, mean, _has_long_tail(known))
+    skewed = different > VALUES_MAX and _has_long_tail(known)
+    return Spread(len(values), missing, different, low, middle, usual, high, mean, skewed)
 
 
 def _has_long_tail(known: Vector) -> bool:
@@ -111,18 +119,16 @@ def histogram_bins(values: Vector, spread: Spread, *, categorical: bool = False)
         return Bins(np.empty(0), _commonest(known))
     whole = _are_whole(known)
     if not spread.skewed:
-        return Bins(_even_edges(known, spread, whole=whole), whole=whole)
+        return Bins(_even_edges(spread, whole=whole), whole=whole)
     # Zero has no logarithm: it has a bin of its own below, with the few values that would stretch the axis for nothing.
     grown = np.geomspace(np.quantile(known[known > 0], LEAST), spread.high, BINS_MAX)
     edges = np.append(0.0, grown) if spread.low == 0 else grown
     return Bins(np.unique(np.ceil(edges)) if whole else edges, whole=whole)
 
 
-def _even_edges(known: Vector, spread: Spread, *, whole: bool) -> Vector:
-    """Equally wide; but where a few values lie far above all others, one last wide bin holds those."""
-    usual = float(np.quantile(known, 1 - LEAST))
-    is_far = spread.high - spread.low > FAR * (usual - spread.low) > 0
-    top, count = (usual, BINS_MAX - 1) if is_far else (spread.high, BINS_MAX)
+def _even_edges(spread: Spread, *, whole: bool) -> Vector:
+    """Equally wide; of stretched values the largest hundredth is in one last wide bin."""
+    top, count = (spread.usual, BINS_MAX - 1) if spread.is_stretched else (spread.high, BINS_MAX)
     if whole:
         width = np.ceil((top - spread.low + 1) / count)
         edges = np.arange(spread.low, top + width + 1, width)

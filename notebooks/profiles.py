@@ -168,10 +168,10 @@ def _(is_category, samples):
 def _(is_empty, moved):
     def _stats():
         by_chance = f"{sentences.of_psi(moved.chance)} by chance"
-        ks = "none" if moved.ks is None else f"{moved.ks:.3f}"
+        ks = ("none", "KS", "it has no meaning here") if moved.ks is None else (f"{moved.ks:.3f}", "KS", "up to 1")
         shown = (
             (sentences.of_psi(moved.psi), "PSI", by_chance),
-            (ks, "KS", "between 0 and 1"),
+            ks,
             (wording.share(moved.missing_before), "Missing", "in the earlier period"),
             (wording.share(moved.missing_after), "Missing", "in the later period"),
         )

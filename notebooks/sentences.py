@@ -34,8 +34,10 @@ def of_spread(name: str, spread: Spread, *, categorical: bool) -> str:
     if name in _ANSWERED:
         return f"{missing}Of the others **{share(spread.mean)}** say yes."
     scale = " The axis is logarithmic: most values are small, and a few are very large." if spread.skewed else ""
+    if spread.is_stretched:
+        scale = " The last bar stands for a wide range: it holds the largest hundredth of the values."
     reach = between(_said(name, spread.low), _said(name, spread.high))
-    return f"{missing}The others have {reach}, the middle one **{_said(name, spread.middle)}**.{scale}"
+    return f"{missing}The others have {reach}, the middle one **{value(name, spread.middle, {})}**.{scale}"
 
 
 def _said(name: str, number: float) -> str:

@@ -30,6 +30,7 @@ def test_only_a_long_tail_without_negative_values_asks_for_a_logarithm() -> None
     assert not spread_of(np.append(LONG_TAIL, -1.0)).skewed
     assert not spread_of(np.arange(100.0)).skewed
     assert not spread_of(np.zeros(9)).skewed
+    assert not spread_of(np.repeat([1.0, 500.0], 9)).skewed, "a few values have a bar each"
 
 
 @pytest.mark.parametrize("values", [LONG_TAIL, DRAWN, np.array([7.0]), np.array([1.0, 2.0, 2.0, NAN])])
@@ -63,6 +64,8 @@ def test_a_histogram_of_whole_numbers_has_whole_edges_and_reaches_beyond_the_lar
 @pytest.mark.parametrize("far", [40.0, 40.5])
 def test_a_few_values_far_above_all_others_share_the_last_bin(far: float) -> None:
     values = np.append(np.linspace(0, 20, 401) if far % 1 else np.arange(401.0) % 21, [far])
+    assert spread_of(values).is_stretched
+    assert not spread_of(values[:-1]).is_stretched
     bins = histogram_bins(values, spread_of(values))
     assert len(bins) <= BINS_MAX
     assert bins.edges[-1] == far
