@@ -31,6 +31,11 @@ class Home:
         return self.root / "features"
 
     @property
+    def steps(self) -> Path:
+        """What retraining made on its way, each result under a digest of what it was made from."""
+        return self.root / "steps"
+
+    @property
     def mlflow(self) -> Path:
         return self.root / "mlflow"
 

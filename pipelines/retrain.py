@@ -5,22 +5,32 @@ Promotion is its own act.
 
 import json
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version as installed
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
+import training
+from features.events import instant_of
 from features.frame import frames_folder, outcomes_of, read_frame
 from features.home import Home
 from features.log import Log, recorded_now
 from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.assessment import assess_on
 from pipelines.console import UserError, err, progress
-from training import artefact, registry
-from training.assess import Assessment, table_of
+from pipelines.steps import MANIFEST, Made, Steps, digest_of, digest_of_file
+from serving.policy import load_policy
+from training import artefact, costs, registry
+from training.assess import table_of
 from training.card import Judged, describe
+from training.evaluate import Bootstrap
 from training.gate import Rules, Verdict, judge
+from training.kept import MODEL, keep, read_kept
 from training.labels import default_maturity
 from training.models import Model
 from training.train import Spec, Trained, train
@@ -36,21 +46,84 @@ class Registered:
     trained: Trained
 
 
-def retrain(home: Home) -> Registered:
-    """Train a challenger on the home's frame, judge it against the champion, and register it with its verdict."""
-    frame, outcomes = _frame(home), outcomes_of(Log(home.log))
-    spec = _spec(home, frame)
-    with TemporaryDirectory() as scratch:
-        champion = _champion(home, Path(scratch))
-        with progress("train") as advance:
-            trained = train(frame, outcomes, spec, champion, advance)
-        verdict = judge(trained.metrics, None, Rules(), trained.difference)
-        folder = artefact.save(trained.model, Path(scratch) / "model")
-        with progress("assess"):
-            people = _for_people(trained, assess_on(home, trained, spec.bootstrap), verdict, Path(scratch))
+def retrain(home: Home, as_of: int | None = None) -> Registered:
+    """Train a challenger, judge it against the champion and by the policy, and register it with its verdict.
+
+    `as_of` (microseconds; left out: the log's newest) trains as on that day: later events and outcomes are not read.
+    Every step is kept under a digest of what it was made from: what was killed goes on where it was, and the same
+    data, settings and code are never trained or registered twice.
+    """
+    steps, source = Steps(home.steps), _source(home, as_of)
+    made = steps.run("train", source.inputs, lambda folder: _train(home, source, folder))
+    trained = read_kept(made.folder)
+    verdict = judge(trained.metrics, None, Rules(), trained.difference)
+    judging = {"trained": made.digest, "policy": load_policy().version, "costs": digest_of_file(costs.DEFAULT)}
+    judged = steps.run("judge", judging, lambda folder: _for_people(home, trained, verdict, folder))
+    version = registry.version_of(judged.digest, home.tracking_uri)
+    if version is None:
         with progress("register"):
-            version = registry.register(folder, trained.metrics, trained.params, verdict, home.tracking_uri, people)
+            version = _register(home, made, judged, trained, verdict)
     return Registered(version, verdict, trained)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a model is made from. `inputs` are digests and settings: equal ones give the same model."""
+
+    frame: pl.DataFrame
+    outcomes: pl.DataFrame
+    spec: Spec
+    champion: int | None
+    inputs: dict[str, Any]
+
+
+def _source(home: Home, as_of: int | None) -> _Source:
+    until = Log(home.log).last()[1] if as_of is None else as_of
+    frame = _frame(home).filter(pl.col("as_of") <= until)
+    outcomes = outcomes_of(Log(home.log)).filter(pl.col("recorded_at") <= until)
+    if frame.is_empty():
+        raise UserError(f"{home.log} holds no event before {instant_of(until):%Y-%m-%d %H:%M}")
+    spec, champion = _spec(home, frame, until), champion_version(home)
+    written = BytesIO()
+    outcomes.write_ipc(written)
+    inputs = {
+        "as_of": until,
+        "frame": {file.name: digest_of_file(file) for file in sorted(frames_folder(home.features).glob("*.parquet"))},
+        "outcomes": sha256(written.getvalue()).hexdigest(),
+        "settings": repr(spec),
+        "champion": champion and (registry.made_from(champion, home.tracking_uri) or champion),
+        "code": _code(),
+    }
+    return _Source(frame, outcomes, spec, champion, inputs)
+
+
+@cache
+def _code() -> str:
+    """A digest of the training package and of the library that fits."""
+    sources = {file.name: digest_of_file(file) for file in sorted(Path(training.__path__[0]).rglob("*.py"))}
+    return digest_of([sources, installed("lightgbm"), VERSION])
+
+
+def _train(home: Home, source: _Source, folder: Path) -> None:
+    with TemporaryDirectory() as scratch, progress("train") as advance:
+        champion = _champion(home, source.champion, Path(scratch))
+        keep(train(source.frame, source.outcomes, source.spec, champion, advance), folder)
+
+
+def _register(home: Home, made: Made, judged: Made, trained: Trained, verdict: Verdict) -> int:
+    with TemporaryDirectory() as scratch:
+        lineage = Path(scratch) / "lineage.json"
+        lineage.write_text(json.dumps({step.name: Steps(home.steps).find(step.digest) for step in (made, judged)}))
+        people = [file for file in sorted(judged.folder.iterdir()) if file.name != MANIFEST]
+        return registry.register(
+            made.folder / MODEL,
+            trained.metrics,
+            trained.params,
+            verdict,
+            home.tracking_uri,
+            [*people, lineage],
+            judged.digest,
+        )
 
 
 def promote(home: Home, version: int, reason: str, by: str, *, force: bool = False) -> int | None:
@@ -73,14 +146,13 @@ def _frame(home: Home) -> pl.DataFrame:
     return read_frame(home.features)
 
 
-def _spec(home: Home, frame: pl.DataFrame) -> Spec:
-    newest = Log(home.log).last()[1]
+def _spec(home: Home, frame: pl.DataFrame, until: int) -> Spec:
     knows_devices = frame[RULE].is_not_nan().any()
     return Spec(
         features=FEATURES,
         categorical=CATEGORICAL,
         features_version=VERSION,
-        trained_at=newest,
+        trained_at=until,
         target=home.manifest.get("target", "fraud"),
         maturity=_maturity(home),
         rule=RULE if knows_devices else None,
@@ -94,8 +166,7 @@ def _maturity(home: Home) -> dict[str, int]:
     return dict.fromkeys(waits, 0) if home.manifest.get("clock") == "events" else waits
 
 
-def _champion(home: Home, scratch: Path) -> Model | None:
-    version = champion_version(home)
+def _champion(home: Home, version: int | None, scratch: Path) -> Model | None:
     if version is None:
         return None
     try:
@@ -105,8 +176,10 @@ def _champion(home: Home, scratch: Path) -> Model | None:
         return None
 
 
-def _for_people(trained: Trained, assessment: Assessment, verdict: Verdict, scratch: Path) -> list[Path]:
+def _for_people(home: Home, trained: Trained, verdict: Verdict, folder: Path) -> None:
     """The model card, its pictures, and the tables behind them."""
+    with progress("judge"):
+        assessment = assess_on(home, trained, Bootstrap())
     judged = Judged(
         trained.model, trained.metrics, trained.difference, trained.params, trained.tables, assessment, verdict
     )
@@ -116,5 +189,4 @@ def _for_people(trained: Trained, assessment: Assessment, verdict: Verdict, scra
         **{f"{name}.svg": picture for name, picture in assessment.pictures.items()},
     }
     for name, text in files.items():
-        (scratch / name).write_text(text)
-    return [scratch / name for name in files]
+        (folder / name).write_text(text)

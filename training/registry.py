@@ -41,6 +41,7 @@ EXPERIMENT: Final = "assay-fraud"
 CHAMPION: Final = "champion"
 SHADOW: Final = "shadow"
 RAW_MODEL: Final = "data/model"
+MADE_FROM: Final = "made_from"
 # MLflow refuses longer values.
 PARAM_LENGTH_MAX: Final = 6000
 TAG_LENGTH_MAX: Final = 5000
@@ -58,17 +59,19 @@ def register(
     verdict: Verdict,
     tracking_uri: str,
     artifacts: Sequence[Path] = (),
+    made_from: str = "",
 ) -> int:
     """Log a saved model folder as one run and register it as the next version, whose number is answered.
 
     Metrics go in with the ends of their intervals (`auc`, `auc.low`, `auc.high`); `artifacts` are files for people:
-    plots, the model card. Runs and files of a SQLite tracking URI live beside its database.
+    plots, the model card. `made_from` is the digest of all that it was made from (see `version_of`). Runs and
+    files of a SQLite tracking URI live beside its database.
     Raises FileNotFoundError for a folder without a model.
     """
     client = _client(tracking_uri)
     described = json.loads((folder / "signature.json").read_text())
     started = int(described.get("trained_at", 0)) // 1000
-    tags = _tags(described, verdict)
+    tags = _tags(described, verdict) | ({MADE_FROM: made_from} if made_from else {})
     with _run(client, tracking_uri, started) as run_id:
         client.log_batch(
             run_id,
@@ -116,6 +119,17 @@ def dismiss(alias: str, *, reason: str, by: str, at: int, tracking_uri: str) -> 
         client.delete_registered_model_alias(NAME, alias)
         _keep(client, before, f"{alias}.dismissed", {"reason": reason, "by": by, "at": at})
     return before
+
+
+def version_of(made_from: str, tracking_uri: str) -> int | None:
+    """The newest version that was registered with this digest, or None: the same work is not registered twice."""
+    found = _client(tracking_uri).search_model_versions(f"name = '{NAME}' and tag.`{MADE_FROM}` = '{made_from}'")
+    return max((int(version.version) for version in found), default=None)
+
+
+def made_from(version: int, tracking_uri: str) -> str:
+    """The digest that a version was registered with; "" for none. Raises LookupError for no such version."""
+    return str(_found(_client(tracking_uri), version).tags.get(MADE_FROM, ""))
 
 
 def features_version_of(version: int, tracking_uri: str) -> str:

@@ -1,0 +1,66 @@
+"""Retraining: nothing is trained twice, a run that was ended goes on, a day of the past is trained as on that day."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.events import instant_of
+from features.home import Home
+from features.log import Log
+from pipelines import retrain as pipeline
+from pipelines.console import UserError
+from pipelines.retrain import retrain
+from training import registry
+
+DAY = 86_400_000_000
+
+
+def never(*_: object, **__: object) -> None:
+    pytest.fail("this was done already")
+
+
+def test_a_run_that_was_ended_goes_on_and_equal_inputs_are_never_trained_or_registered_twice(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as before_the_end:
+        before_the_end.setattr(pipeline, "_register", ended)
+        with pytest.raises(KeyboardInterrupt):
+            retrain(home)
+    monkeypatch.setattr(pipeline, "train", never)
+    monkeypatch.setattr(pipeline, "describe", never)
+    first = retrain(home)
+    monkeypatch.setattr(pipeline, "_register", never)
+    again = retrain(home)
+    assert (first.version, again.version) == (2, 2)
+    assert again.trained.metrics == first.trained.metrics
+
+
+def test_a_day_of_the_past_is_trained_as_on_that_day(home: Home, tmp_path: Path) -> None:
+    until = Log(home.log).last()[1] - 8 * DAY
+    past = retrain(home, until)
+    assert past.trained.model.context["trained_at"] == until
+    rows = past.trained.scored
+    assert rows["as_of"].to_numpy().max() <= until
+    lineage = _artifact(home, past.version, "lineage.json", tmp_path)
+    assert lineage["train"]["inputs"]["as_of"] == until
+    assert lineage["train"]["inputs"]["frame"]
+    assert pl.Series(list(lineage["judge"]["files"])).is_in(["card.html", "tables.json"]).sum() == 2
+
+
+def _artifact(home: Home, version: int, name: str, into: Path) -> dict[str, dict[str, dict[str, object]]]:
+    client = registry._client(home.tracking_uri)
+    run_id = client.get_model_version(registry.NAME, str(version)).run_id
+    read: dict[str, dict[str, dict[str, object]]] = json.loads(
+        Path(client.download_artifacts(run_id, name, str(into))).read_text()
+    )
+    return read
+
+
+def test_a_day_before_the_log_is_refused_with_the_day(home: Home) -> None:
+    with pytest.raises(UserError, match=f"no event before {instant_of(DAY):%Y-%m-%d}"):
+        retrain(home, DAY)
