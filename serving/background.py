@@ -1,7 +1,7 @@
-"""What the service does without being asked: mature rewards, move payouts on, and mirror the features into Feast."""
+"""What the service does unasked: rewards mature, payouts move on, features are mirrored, lists and models followed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,22 +25,26 @@ PERIOD_SECONDS: Final = 1.0
 LISTS_SECONDS: Final = 60.0
 PAYOUTS_PER_ROUND: Final = 100
 
+Duty = tuple[Callable[[], object], float]
+"""What is done, and the seconds between one time and the next."""
+
 log = structlog.get_logger()
 
 
 class Background:
     """One thread per duty. A duty that fails is logged and tried again a period later; none stops another."""
 
-    def __init__(self, parts: Parts, features_folder: Path) -> None:
+    def __init__(self, parts: Parts, features_folder: Path, more: Mapping[str, Duty] | None = None) -> None:
         self._parts = parts
         self._settings = Settings.from_environment(features_folder)
         self._projection = Projection(self._take, lambda: OnlineStore(self._settings))
         self._ended = threading.Event()
-        duties: dict[str, tuple[Callable[[], object], float]] = {
+        duties: dict[str, Duty] = {
             "mature": (self._mature, PERIOD_SECONDS),
             "payouts": (self._pay, PERIOD_SECONDS),
             "projection": (self._projection, PERIOD_SECONDS),
             "lists": (self._reload_lists, LISTS_SECONDS),
+            **(more or {}),
         }
         self._threads = [
             threading.Thread(target=self._repeat, args=(name, *duty), name=f"assay-{name}", daemon=True)

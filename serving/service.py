@@ -26,11 +26,13 @@ from serving.bodies import EventBody, EventsBody, OffersBody
 from serving.contract import Answer, OfferAnswer, OfferRequest
 from serving.doorman import Doorman
 from serving.flows import score_event, score_withdrawal
+from serving.following import LOOK_SECONDS, Following
 from serving.ledger.refusals import Refusal
-from serving.parts import Parts, assemble
+from serving.parts import Parts, assemble, registry_of
 from serving.pricing.offers import make_offers
 from serving.problems import Problem, bad_field, conflict, internal
 from serving.records import Unit
+from serving.shadow import SHADOW_SECONDS, Shadow
 
 TIMEOUT_SECONDS: Final = 10
 WAITING_MAX: Final = 1024
@@ -65,7 +67,10 @@ class Assay:
     def __init__(self) -> None:
         home = Home.from_environment()
         self.parts = assemble(home)
-        self.background = Background(self.parts, home.features)
+        shadow = Shadow(self.parts.engine, self.parts.writer, self.parts.policy)
+        following = Following(self.parts, registry_of(home), shadow)
+        duties = {"following": (following.look, LOOK_SECONDS), "shadow": (shadow.catch_up, SHADOW_SECONDS)}
+        self.background = Background(self.parts, home.features, duties)
         app.state.parts = self.parts
 
     def __is_ready__(self) -> bool:

@@ -13,7 +13,7 @@ from features.vector import FEATURES, VERSION
 WriteModel = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_model() -> WriteModel:
     """Writes a folder whose heads have no parts: each gives everything the one probability that its keyword says."""
 
