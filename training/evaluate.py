@@ -19,6 +19,10 @@ Measure = Callable[[Curve], float]
 
 RESAMPLES_MIN: Final = 20
 _PERCENTILES: Final = (2.5, 97.5)
+_OF_PROBABILITIES: Final = (
+    "brier log_loss base_rate calibration_slope calibration_intercept calibration_error "
+    "top_decile_observed_over_expected"
+).split()
 _ONE_CLASS: Final = "one class only: {positives} of {rows} rows are positive"
 
 
@@ -80,12 +84,12 @@ def evaluate(scored: Scored, bootstrap: Bootstrap, review_share: float = 0.01) -
     counts = {"rows": Estimate(float(len(scored.labels))), "positives": Estimate(float(scored.labels.sum()))}
     measures = ranking_measures(review_share)
     if scored.one_class:
-        names = (*measures, "brier", "log_loss", "calibration_slope", "calibration_intercept", "calibration_error")
-        return counts | dict.fromkeys(names, unknown(scored.one_class))
+        return counts | dict.fromkeys((*measures, *_OF_PROBABILITIES), unknown(scored.one_class))
     rates = _mean_estimates(scored, bootstrap)
     line = calibration_line(scored.labels, scored.scores)
     error = {"calibration_error": Estimate(calibration_error(scored.labels, scored.scores))}
-    return counts | _ranking_estimates(scored, measures, bootstrap) | rates | line | error
+    top = _top_decile(scored, bootstrap)
+    return counts | _ranking_estimates(scored, measures, bootstrap) | rates | line | error | top
 
 
 def _ranking_estimates(scored: Scored, measures: Mapping[str, Measure], bootstrap: Bootstrap) -> dict[str, Estimate]:
@@ -109,6 +113,21 @@ def _mean_estimates(scored: Scored, bootstrap: Bootstrap) -> dict[str, Estimate]
     losses = np.column_stack(list(columns.values()))
     resampled = (list(weights @ losses / max(weights.sum(), 1.0)) for weights in bootstrap.weights(scored.clusters))
     return _intervals(tuple(columns), list(losses.mean(axis=0)), resampled)
+
+
+def _top_decile(scored: Scored, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """Positives observed over positives expected, in the tenth of the rows with the highest scores; 1 is right."""
+    top = scored.scores >= np.quantile(scored.scores, 0.9)
+    sums = np.column_stack([top * scored.labels, top * scored.scores])
+
+    def ratio(observed: float, expected: float) -> list[float]:
+        return [observed / expected] if expected > 0 else []
+
+    whole = ratio(*sums.sum(axis=0))
+    if not whole:
+        return {"top_decile_observed_over_expected": unknown("the score is zero throughout")}
+    resampled = (ratio(*(weights @ sums)) for weights in bootstrap.weights(scored.clusters))
+    return _intervals(("top_decile_observed_over_expected",), whole, resampled)
 
 
 def _intervals(names: tuple[str, ...], whole: list[float], resampled: Iterable[list[float]]) -> dict[str, Estimate]:

@@ -23,6 +23,7 @@ SHOWN: Final = {
     "recall_at_rule": "model's recall at the rule's false positives",
     "recall_gain_over_rule": "model less rule, paired",
     "calibration_slope": "calibration slope",
+    "top_decile_observed_over_expected": "observed over expected, top tenth",
 }
 
 

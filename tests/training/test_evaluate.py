@@ -128,3 +128,18 @@ def test_deciles_and_their_error_describe_the_same_rows() -> None:
 def test_a_perfect_separation_has_no_calibration_line() -> None:
     labels = np.repeat([0.0, 1.0], 20)
     assert not calibration_line(labels, labels * 0.8 + 0.1)["calibration_slope"].is_known
+
+
+@pytest.mark.parametrize(("stretch", "expected"), [(1.0, 1.0), (0.5, 2.0)])
+def test_the_top_tenth_tells_a_score_that_says_too_little(stretch: float, expected: float) -> None:
+    draws = np.random.default_rng(8)
+    chances = draws.beta(0.4, 3.0, 20_000)
+    labels = (draws.random(20_000) < chances).astype(float)
+    found = evaluate(Scored.of(labels, chances * stretch), Bootstrap(100))["top_decile_observed_over_expected"]
+    assert (found.low or 0) < expected < (found.high or 0)
+    assert (found.high or 9) - (found.low or 0) < 0.25 * expected
+
+
+def test_a_score_of_zero_expects_nobody() -> None:
+    found = evaluate(Scored.of(np.array([0.0, 1.0] * 30), np.zeros(60)), Bootstrap(30))
+    assert found["top_decile_observed_over_expected"].reason == "the score is zero throughout"
