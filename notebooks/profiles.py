@@ -258,7 +258,8 @@ def _(ranked):
     def _link(one):
         # The other parts of the address say which notebook of the folder this is.
         asked = urlencode({**mo.query_params().to_dict(), "feature": one})
-        return mo.Html(f'<a href="?{escape(asked)}" target="_blank">{escape(wording.label(one))}</a>')
+        style = "text-decoration: underline"
+        return mo.Html(f'<a href="?{escape(asked)}" target="_blank" style="{style}">{escape(wording.label(one))}</a>')
 
     def _row(one, found):
         return {

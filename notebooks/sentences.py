@@ -92,7 +92,8 @@ def of_auc(auc: Estimate, target: Target) -> str:
     bounds = f" (95%: {auc.low:.3f} to {auc.high:.3f})" if auc.low is not None and auc.high is not None else ""
     return (
         f"AUC of the value alone: **{auc.value:.3f}**{bounds}. Of one {bad} and one {good} event, the {bad} one has "
-        f"the higher value {auc.value * 100:.0f} times in 100; 50 would tell nothing. {_direction(auc)}."
+        f"the higher value {auc.value * 100:.0f} times in 100, a tie counting half; 50 would tell "
+        f"nothing. {_direction(auc)}."
     )
 
 
