@@ -1,26 +1,25 @@
-"""A model: two boosters, and heads that join their margins into one probability for events and for withdrawals."""
+"""A model: parts that give margins, and heads that join them into one probability for each question that is asked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from training.boosters import matrix
 from training.heads import Head, is_withdrawal
-
-Floats = NDArray[np.float64]
+from training.labels import Target
+from training.table import Floats, matrix
 
 
 @dataclass(frozen=True)
 class Model:
-    """Boosters by part, heads by what is scored. A `withdrawal` head that is absent shares the one for events.
+    """Boosters by part, `groups` the features of each in the order of its booster, heads by what is asked.
 
-    `left_out` gives the reason for each part that could not be trained; `context` is what the signature says of the
-    training: target, features_version, trained_at, training_rows, base_rate.
+    A `withdrawal` head that is absent shares the one for events. `left_out` gives the reason for each part that could
+    not be trained; `context` is what the signature says of the training: target, features_version, trained_at,
+    training_rows, base_rate.
     """
 
     features: tuple[str, ...]
@@ -31,11 +30,16 @@ class Model:
     left_out: Mapping[str, str] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
 
-    def margins(self, frame: pl.DataFrame) -> dict[str, Floats]:
-        """Raw log-odds of every part, one for each row."""
+    def with_heads(self, heads: Mapping[str, Head]) -> "Model":
+        return replace(self, heads=heads)
+
+    def margins(self, frame: pl.DataFrame, parts: Sequence[str] | None = None) -> dict[str, Floats]:
+        """What each part says of each row, unjoined; of the named parts only, if any are named."""
         return {
-            part: np.asarray(booster.predict(matrix(frame, self.groups[part]), raw_score=True), dtype=np.float64)
-            for part, booster in self.boosters.items()
+            part: np.asarray(
+                self.boosters[part].predict(matrix(frame, self.groups[part]), raw_score=True), dtype=np.float64
+            )
+            for part in (self.boosters if parts is None else parts)
         }
 
     def head(self, name: str) -> Head:
@@ -43,11 +47,23 @@ class Model:
         shares = name == "withdrawal" and name not in self.heads
         return self.heads["event" if shares else name]
 
-    def score(self, frame: pl.DataFrame) -> Floats:
-        """Calibrated probabilities of the main target for rows with `kind` and the features, by the heads they ask."""
-        margins = self.margins(frame)
-        if self.context["target"] == "reversal":
-            return self.head("reversal").probabilities(margins)
+    def score(self, frame: pl.DataFrame, target: Target | None = None) -> Floats:
+        """Calibrated probabilities of a target, by default the main one, for rows with `kind` and the features.
+
+        Raises KeyError when the model has no head for that target.
+        """
+        if (target or self.context["target"]) == "reversal":
+            return self._probabilities("reversal", frame)
         withdrawals = is_withdrawal(frame)
-        events, others = (self.head(name).probabilities(margins) for name in ("event", "withdrawal"))
-        return np.where(withdrawals, others, events)
+        scores = np.empty(frame.height)
+        for name, mask in (("event", ~withdrawals), ("withdrawal", withdrawals)):
+            scores[mask] = self._probabilities(name, frame.filter(mask))
+        return scores
+
+    def _probabilities(self, name: str, frame: pl.DataFrame) -> Floats:
+        head = self.head(name)
+        if not frame.height:
+            return np.empty(0)
+        # Without a part that is heard, the head's own rate still needs to know how many rows there are.
+        heard = self.margins(frame, tuple(head.weights)) or {"none": np.zeros(frame.height)}
+        return head.probabilities(heard)

@@ -13,8 +13,9 @@ import pandas as pd
 import polars as pl
 
 from training.artefact import load
-from training.heads import HEADS, Floats
+from training.heads import HEADS
 from training.models import Model
+from training.table import Floats
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Each slice is read with the outcomes that were on record when the next one begin
 would have been known: nobody trains today with labels that arrive next month.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -74,6 +74,15 @@ class Rows:
     def positives(self) -> int:
         return int(self.labels.sum())
 
+    @property
+    def has_both_classes(self) -> bool:
+        return 0 < self.positives < len(self.labels)
+
+    def of_kinds(self, kinds: Sequence[str]) -> "Rows":
+        """The rows of some kinds of event only."""
+        mask = self.frame["kind"].is_in(list(map(str, kinds))).fill_null(value=False)
+        return Rows(self.frame.filter(mask), self.labels[mask.to_numpy()])
+
 
 def boundaries(events: pl.DataFrame, labelled: pl.Series, end: int, gap: int) -> Boundaries:
     """Boundaries with 60% of the labelled rows before the first gap, and 40% of what follows it before the second.
@@ -116,18 +125,24 @@ def out_of_time(
 
 def split(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bounds: Boundaries) -> dict[Slice, Rows]:
     """The slices `train`, `calibrate` and `test`. Raises ValueError for one that is empty or has a single class."""
-    slices: dict[Slice, Rows] = {}
-    for name, (start, before, known_at) in bounds.spans().items():
-        rows = frame.filter(pl.col("as_of").is_between(start, before, closed="left"))
-        labels = labelling.read(rows, outcomes, known_at)
-        slices[name] = Rows(rows.filter(labels.is_not_null()), labels.drop_nulls().cast(pl.Float64).to_numpy())
+    slices = cut(frame, outcomes, labelling, bounds)
     for name in _SLICES:
         _check(name, slices[name], bounds)
     return slices
 
 
+def cut(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bounds: Boundaries) -> dict[Slice, Rows]:
+    """The slices as they are, empty and one-sided ones, too."""
+    slices: dict[Slice, Rows] = {}
+    for name, (start, before, known_at) in bounds.spans().items():
+        rows = frame.filter(pl.col("as_of").is_between(start, before, closed="left"))
+        labels = labelling.read(rows, outcomes, known_at)
+        slices[name] = Rows(rows.filter(labels.is_not_null()), labels.drop_nulls().cast(pl.Float64).to_numpy())
+    return slices
+
+
 def _check(name: Slice, rows: Rows, bounds: Boundaries) -> None:
-    if 0 < rows.positives < len(rows.labels):
+    if rows.has_both_classes:
         return
     gap_days = bounds.gap / MICROS_PER_DAY
     found = f"{len(rows.labels)} labelled rows, {rows.positives} of them positive, with a gap of {gap_days:.1f} days"

@@ -1,21 +1,23 @@
 """The training flow: label, split, fit, calibrate, evaluate. It reads a frame and outcomes, and writes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.boosters import Advance, Parameters, Table, fit_boosters, groups_of, matrix
+from training.boosters import Advance, Parameters, Train
 from training.calibration import decile_table
 from training.estimates import Estimate, as_json, unknown
 from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
-from training.heads import fit_head, fit_heads
-from training.labels import Target, default_maturity, settling_times
+from training.fitting import Fitted, Recipe, Slices, fit
+from training.labels import TARGETS, Target, default_maturity, settling_times
 from training.models import Model
-from training.splits import Boundaries, Labelling, Rows, Slice, out_of_time, split
+from training.search import Search, Trial
+from training.splits import Boundaries, Labelling, Rows, Slice, cut, out_of_time, split
+from training.table import matrix
 
 Floats = NDArray[np.float64]
 # Blocks and kinds are read side by side, not decided upon: half of the resamples will do.
@@ -28,6 +30,8 @@ class Spec:
 
     `trained_at` is also the end of what is known: later outcomes are not read. `settling` and `bounds` are measured
     from the log when left out. `rule` names a feature: the rule to beat refuses where it is above `rule_above`.
+    `target` is the main one, which must be learnable; the other is learned, too, where it has labels of both classes.
+    `search` looks for parameters first; `train` fits boosters elsewhere, such as on Dask.
     """
 
     features: tuple[str, ...]
@@ -39,6 +43,8 @@ class Spec:
     settling: Mapping[str, int] | None = None
     bounds: Boundaries | None = None
     parameters: Parameters = field(default_factory=Parameters)
+    search: Search | None = None
+    train: Train | None = None
     rule: str | None = None
     rule_above: float = 0.0
     review_share: float = 0.01
@@ -70,34 +76,49 @@ def train(
     """Train on the past, calibrate on what came after, measure on what came last.
 
     `frame` has one scored event a row in the order of sequence. Raises ValueError, with the slice and the counts, when
-    a slice is empty or has one class, when the frame is out of order, or when no feature varies.
+    a slice is empty or has one class, when the frame is out of order, or when no feature varies. `frame` may have the
+    column `release_propensity` (see `training/releases.py`).
     """
     labelling, bounds, slices = _slices(frame, outcomes, spec)
-    model = _fit(slices, spec, advance)
-    scored = _scored(model, slices["test"])
-    metrics = _measure(scored, slices["test"], spec)
-    gains = None if champion is None else _compare(scored, slices["test"], champion, spec)
-    params = _params(spec, labelling, bounds, slices)
-    tables = _tables(scored, slices["test"], spec) | {"metrics": as_json(metrics)}
-    return Trained(model, metrics, gains, params, tables, _rows(slices["test"], scored))
+    fitted = _fit(slices, spec, advance)
+    model, test = fitted.model, slices[spec.target]["test"]
+    scored = _scored(model, test)
+    metrics = _measure(scored, test, spec) | _measure_other(model, slices, spec)
+    gains = None if champion is None else _compare(scored, test, champion, spec)
+    params = _params(spec, fitted, labelling, bounds, slices[spec.target])
+    tables = _tables(scored, test, spec) | {"metrics": as_json(metrics), "search": list(map(_plain, fitted.trials))}
+    return Trained(model, metrics, gains, params, tables, _rows(test, scored))
 
 
-def _slices(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries, dict[Slice, Rows]]:
+def _slices(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries, Slices]:
+    """The slices by target; the other target is among them when both its classes can be learned and calibrated."""
+    if frame.is_empty():
+        raise ValueError("the frame is empty: load events, then compute their features")
     if not frame["sequence"].is_sorted():
         raise ValueError("the frame must be in the order of sequence")
+    labelling = _labelling(frame, outcomes, spec)
+    if spec.bounds is None:
+        bounds, main = out_of_time(frame, outcomes, labelling, spec.trained_at)
+    else:
+        bounds, main = spec.bounds, split(frame, outcomes, labelling, spec.bounds)
+    other = _other(spec.target)
+    found = cut(frame, outcomes, replace(labelling, target=other), bounds)
+    learnable = found["train"].has_both_classes and found["calibrate"].has_both_classes
+    return labelling, bounds, {spec.target: main} | ({other: found} if learnable else {})
+
+
+def _labelling(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> Labelling:
     known = outcomes.filter(pl.col("recorded_at") <= spec.trained_at)
     settling = settling_times(frame, known) if spec.settling is None else spec.settling
-    labelling = Labelling(spec.target, spec.maturity, settling)
-    if spec.bounds is not None:
-        return labelling, spec.bounds, split(frame, outcomes, labelling, spec.bounds)
-    return labelling, *out_of_time(frame, outcomes, labelling, spec.trained_at)
+    return Labelling(spec.target, spec.maturity, settling)
 
 
-def _fit(slices: Mapping[Slice, Rows], spec: Spec, advance: Advance) -> Model:
-    train_rows, later = slices["train"], slices["calibrate"]
-    groups = groups_of(spec.features)
-    tables = {part: _table(train_rows, names, spec) for part, names in groups.items()}
-    boosters, left_out = fit_boosters(tables, spec.parameters, advance)
+def _other(main: Target) -> Target:
+    return TARGETS[1 - TARGETS.index(main)]
+
+
+def _fit(slices: Slices, spec: Spec, advance: Advance) -> Fitted:
+    train_rows = slices[spec.target]["train"]
     context = {
         "target": spec.target,
         "features_version": spec.features_version,
@@ -105,26 +126,15 @@ def _fit(slices: Mapping[Slice, Rows], spec: Spec, advance: Advance) -> Model:
         "training_rows": len(train_rows.labels),
         "base_rate": float(train_rows.labels.mean()),
     }
-    bare = Model(spec.features, groups, spec.categorical, boosters, {}, left_out, context)
-    margins = bare.margins(later.frame)
-    heads = (
-        {"reversal": fit_head(margins, later.labels)}
-        if spec.target == "reversal"
-        else fit_heads(margins, later.labels, later.frame)
-    )
-    return Model(spec.features, groups, spec.categorical, boosters, heads, left_out, context)
+    recipe = Recipe(spec.features, spec.categorical, spec.parameters, spec.train, spec.search)
+    return fit(slices, spec.target, recipe, context, advance)
 
 
-def _table(rows: Rows, names: tuple[str, ...], spec: Spec) -> Table:
-    categorical = tuple(name for name in names if name in set(spec.categorical))
-    return Table(matrix(rows.frame, names), rows.labels, names, categorical)
-
-
-def _scored(model: Model, rows: Rows) -> Scored:
+def _scored(model: Model, rows: Rows, target: Target | None = None) -> Scored:
     """Events of one person are resampled together; an event of nobody stands for itself."""
     person = pl.coalesce(pl.col("user_id"), pl.lit("event ") + pl.col("event_id"))
     codes = rows.frame.select(person.rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
-    return Scored.of(rows.labels, model.score(rows.frame), codes)
+    return Scored.of(rows.labels, model.score(rows.frame, target), codes)
 
 
 def _measure(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Estimate]:
@@ -132,6 +142,19 @@ def _measure(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Estimate]:
     if spec.rule is None:
         return metrics
     return metrics | against_rule(scored, matrix(rows.frame, [spec.rule])[:, 0] > spec.rule_above, spec.bootstrap)
+
+
+def _measure_other(model: Model, slices: Slices, spec: Spec) -> dict[str, Estimate]:
+    """The figures of the target that is not the main one, under its name; none where it could not be learned."""
+    other = _other(spec.target)
+    if other not in slices or ("event" if other == "fraud" else "reversal") not in model.heads:
+        return {}
+    scored = _scored(model, slices[other]["test"], other)
+    return {f"{other}.{name}": figure for name, figure in evaluate(scored, _fewer(spec), spec.review_share).items()}
+
+
+def _fewer(spec: Spec) -> Bootstrap:
+    return replace(spec.bootstrap, resamples=spec.bootstrap.resamples // 2)
 
 
 def _compare(scored: Scored, rows: Rows, champion: Model, spec: Spec) -> dict[str, Estimate]:
@@ -145,7 +168,7 @@ def _compare(scored: Scored, rows: Rows, champion: Model, spec: Spec) -> dict[st
 
 
 def _tables(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Any]:
-    fewer = Bootstrap(spec.bootstrap.resamples // 2, spec.bootstrap.seed)
+    fewer = _fewer(spec)
     blocks = by_time(scored, rows.frame["as_of"].to_numpy(), _BLOCKS, fewer)
     kinds = rows.frame["kind"].to_numpy()
     return {
@@ -157,9 +180,11 @@ def _tables(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _params(spec: Spec, labelling: Labelling, bounds: Boundaries, slices: Mapping[Slice, Rows]) -> dict[str, object]:
+def _params(
+    spec: Spec, fitted: Fitted, labelling: Labelling, bounds: Boundaries, slices: Mapping[Slice, Rows]
+) -> dict[str, object]:
     counts = {f"{name}_{what}": count for name, rows in slices.items() for what, count in _counts(rows).items()}
-    settings = {f"parameters.{name}": value for name, value in asdict(spec.parameters).items()}
+    settings = {f"parameters.{name}": value for name, value in asdict(fitted.parameters).items()}
     settling = {f"settling.{kind}": wait for kind, wait in labelling.settling.items()}
     return {
         "target": spec.target,
@@ -170,7 +195,12 @@ def _params(spec: Spec, labelling: Labelling, bounds: Boundaries, slices: Mappin
         **{f"bounds.{name}": value for name, value in asdict(bounds).items()},
         **settling,
         **settings,
+        "search.trials": len(fitted.trials),
     }
+
+
+def _plain(trial: Trial) -> dict[str, object]:
+    return {"rows": trial.rows, "log_loss": trial.loss, **asdict(trial.parameters)}
 
 
 def _counts(rows: Rows) -> dict[str, int]:
