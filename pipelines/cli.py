@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from features.home import Home
-from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_rings
+from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_models, cli_rings
 from pipelines.console import explained, out, progress
 
 _show_warning = warnings.showwarning
@@ -46,6 +46,7 @@ app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_graph.app, name="graph")
 app.add_typer(cli_lists.app, name="lists")
 app.command()(cli_frame.frame)
+app.command()(cli_models.lineage)
 cli_graph.app.command()(cli_rings.nightly)
 
 DataFolder = Annotated[
