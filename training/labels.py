@@ -3,7 +3,7 @@
 A label is True, False or None. None means that nobody can know yet, or ever will; it is never read as False.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,29 +16,42 @@ TARGETS: Final = ("fraud", "reversal")
 MICROS_PER_DAY: Final = 86_400_000_000
 # Bad news comes first: by this share of the clean outcomes' delays, an event's silence has been broken.
 SETTLED_SHARE: Final = 0.95
-# The most trusted source first; a person who looked at the case knows more than a partner's batch file.
-_SOURCES: Final = ("disposition", "card_chargeback", "advertiser_reversal", "ban", "clean")
+SOURCES: Final = frozenset({"disposition", "card_chargeback", "advertiser_reversal", "ban", "clean"})
+"""Who speaks of an event: a kind of outcome, or the kind of its reversal."""
+_RULES: Final = Path(__file__).with_name("label.yaml")
 
 
 def default_maturity() -> dict[str, int]:
     """Maturity in microseconds by kind of outcome, from `label.yaml`, where each has its reason."""
-    days = yaml.safe_load(Path(__file__).with_name("label.yaml").read_text())["maturity_days"]
+    days = yaml.safe_load(_RULES.read_text())["maturity_days"]
     return {kind: round(wait * MICROS_PER_DAY) for kind, wait in days.items()}
 
 
+def default_precedence() -> tuple[str, ...]:
+    """The sources, the most trusted first, from `label.yaml`, where each has its reason."""
+    return tuple(yaml.safe_load(_RULES.read_text())["precedence"])
+
+
 def label_events(
-    events: pl.DataFrame, outcomes: pl.DataFrame, target: Target, as_of: int, maturity: Mapping[str, int]
+    events: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    target: Target,
+    as_of: int,
+    maturity: Mapping[str, int],
+    precedence: Sequence[str] | None = None,
 ) -> pl.Series:
     """One True, False or None for each row of `events` (column `event_id`), in their order, as known at `as_of`.
 
     `outcomes` has the columns of the event log. `maturity` gives microseconds by kind of outcome: an outcome counts
-    from `recorded_at + maturity` on. The most trusted source decides, and its latest word; a latest word that says
-    nothing (`unsure`) withdraws the earlier one. What a model caused says nothing at all.
-    Raises ValueError for an unknown target, or a kind of outcome without a maturity.
+    from `recorded_at + maturity` on. The most trusted source of `precedence` (left out: that of `label.yaml`) decides,
+    and its latest word; a latest word that says nothing (`unsure`) withdraws the earlier one. What a model caused says
+    nothing at all. Raises ValueError for an unknown target, a kind of outcome without a maturity, or a precedence that
+    does not rank every source once.
     """
-    _check(outcomes, target, maturity)
+    ranked = default_precedence() if precedence is None else tuple(precedence)
+    _check(outcomes, target, maturity, ranked)
     matured = outcomes.filter(_matured(as_of, maturity) & ~_by_model())
-    votes = matured.select("subject_event_id", "recorded_at", "sequence", _source(), _vote(target))
+    votes = matured.select("subject_event_id", "recorded_at", "sequence", _source(ranked), _vote(target))
     latest = votes.sort("recorded_at", "sequence").group_by("subject_event_id", "source").last()
     decided = latest.drop_nulls("label").sort("source").group_by("subject_event_id").first()
     return events.select("event_id").join(
@@ -65,7 +78,9 @@ def settled(events: pl.DataFrame, settling: Mapping[str, int], as_of: int) -> pl
     return events.select((pl.col("as_of") + waits <= as_of).alias("settled"))["settled"]
 
 
-def _check(outcomes: pl.DataFrame, target: str, maturity: Mapping[str, int]) -> None:
+def _check(outcomes: pl.DataFrame, target: str, maturity: Mapping[str, int], precedence: Sequence[str]) -> None:
+    if sorted(precedence) != sorted(SOURCES):
+        raise ValueError(f"precedence must rank each of {', '.join(sorted(SOURCES))} once: see training/label.yaml")
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     unknown = sorted(set(outcomes["kind"].unique()) - set(maturity))
@@ -82,11 +97,13 @@ def _by_model() -> pl.Expr:
     return (pl.col("caused_by") == "model").fill_null(value=False)
 
 
-def _source() -> pl.Expr:
+def _source(precedence: Sequence[str]) -> pl.Expr:
     """The rank of the outcome's source, 0 the most trusted."""
     name = pl.when(pl.col("kind") == "reversal").then(pl.col("reversal_kind")).otherwise(pl.col("kind"))
-    ranks = {source: rank for rank, source in enumerate(_SOURCES)}
-    return name.replace_strict(ranks, default=len(ranks), return_dtype=pl.Int64).alias("source")
+    ranks = {source: rank for rank, source in enumerate(precedence)}
+    # A reversal that does not say of which kind it is comes from a partner.
+    last = ranks["advertiser_reversal"]
+    return name.replace_strict(ranks, default=last, return_dtype=pl.Int64).alias("source")
 
 
 def _vote(target: Target) -> pl.Expr:

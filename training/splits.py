@@ -5,14 +5,14 @@ would have been known: nobody trains today with labels that arrive next month.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.labels import MICROS_PER_DAY, Target, label_events, settled
+from training.labels import MICROS_PER_DAY, Target, default_precedence, label_events, settled
 
 Slice = Literal["train", "calibrate", "test"]
 Labels = NDArray[np.float64]
@@ -27,15 +27,19 @@ _SLICES: Final[tuple[Slice, ...]] = ("train", "calibrate", "test")
 
 @dataclass(frozen=True)
 class Labelling:
-    """How labels are read. `maturity` is by kind of outcome, `settling` by kind of event, both in microseconds."""
+    """How labels are read. `maturity` is by kind of outcome, `settling` by kind of event, both in microseconds.
+
+    `precedence` ranks the sources, the most trusted first.
+    """
 
     target: Target
     maturity: Mapping[str, int]
     settling: Mapping[str, int]
+    precedence: tuple[str, ...] = field(default_factory=default_precedence)
 
     def read(self, events: pl.DataFrame, outcomes: pl.DataFrame, as_of: int) -> pl.Series:
         """Labels as of `as_of`; None for what had not settled by then."""
-        labels = label_events(events, outcomes, self.target, as_of, self.maturity)
+        labels = label_events(events, outcomes, self.target, as_of, self.maturity, self.precedence)
         return labels.set(~settled(events, self.settling, as_of), None)
 
 

@@ -13,7 +13,7 @@ from training.calibration import decile_table
 from training.estimates import Estimate, as_json, unknown
 from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
 from training.fitting import Fitted, Recipe, Slices, fit
-from training.labels import TARGETS, Target, default_maturity, settling_times
+from training.labels import TARGETS, Target, default_maturity, default_precedence, settling_times
 from training.models import Model
 from training.search import Search, Trial
 from training.splits import Boundaries, Labelling, Rows, Slice, cut, out_of_time, split
@@ -40,6 +40,7 @@ class Spec:
     trained_at: int
     target: Target = "fraud"
     maturity: Mapping[str, int] = field(default_factory=default_maturity)
+    precedence: tuple[str, ...] = field(default_factory=default_precedence)
     settling: Mapping[str, int] | None = None
     bounds: Boundaries | None = None
     parameters: Parameters = field(default_factory=Parameters)
@@ -110,7 +111,7 @@ def _slices(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[La
 def _labelling(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> Labelling:
     known = outcomes.filter(pl.col("recorded_at") <= spec.trained_at)
     settling = settling_times(frame, known) if spec.settling is None else spec.settling
-    return Labelling(spec.target, spec.maturity, settling)
+    return Labelling(spec.target, spec.maturity, settling, spec.precedence)
 
 
 def _other(main: Target) -> Target:

@@ -1,11 +1,15 @@
 from collections.abc import Callable
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 
-from training.labels import default_maturity, label_events, settled, settling_times
+from training.labels import SOURCES, default_maturity, default_precedence, label_events, settled, settling_times
 
+ROOT = Path(__file__).parents[2]
 DAY = 86_400_000_000
 AT_ONCE = dict.fromkeys(("reversal", "ban", "disposition", "clean"), 0)
 Make = Callable[..., pl.DataFrame]
@@ -99,3 +103,55 @@ def test_an_event_settles_after_the_wait_that_its_kind_needs(outcomes: Make) -> 
 def test_every_kind_of_outcome_has_a_maturity_by_default() -> None:
     assert set(default_maturity()) == {"reversal", "ban", "disposition", "clean"}
     assert default_maturity()["ban"] == 7 * DAY
+
+
+def test_every_source_has_its_place_and_the_reason_for_it() -> None:
+    rules = yaml.safe_load((ROOT / "training" / "label.yaml").read_text())
+    assert set(default_precedence()) == SOURCES
+    assert all(len(reason) > 20 for reason in rules["precedence"].values())
+    assert default_precedence()[0] == "disposition"
+    assert default_precedence()[-1] == "clean"
+
+
+SAYS_FRAUD = {"disposition": GUILTY, "card_chargeback": CHARGEBACK, "advertiser_reversal": FRAUD, "ban": BAN}
+SAYS_HONEST = {
+    "disposition": GENUINE,
+    "card_chargeback": QUALITY | {"reversal_kind": "card_chargeback"},
+    "advertiser_reversal": QUALITY,
+    "clean": CLEAN,
+}
+CONTRADICTIONS = [(one, other) for one, other in product(SAYS_FRAUD, SAYS_HONEST) if one != other]
+
+
+@pytest.mark.parametrize(("accuser", "defender"), CONTRADICTIONS)
+def test_of_any_two_sources_that_differ_the_one_written_first_is_believed(
+    outcomes: Make, accuser: str, defender: str
+) -> None:
+    order = default_precedence()
+    told = [SAYS_FRAUD[accuser], SAYS_HONEST[defender]]
+    wanted = order.index(accuser) < order.index(defender)
+    assert label(outcomes, told, "fraud") is wanted
+    assert label(outcomes, told[::-1], "fraud") is wanted
+
+
+def test_another_precedence_gives_the_other_word(outcomes: Make) -> None:
+    made = outcomes({"subject_event_id": "e", "day": 1} | GUILTY, {"subject_event_id": "e", "day": 2} | QUALITY)
+    events, turned = pl.DataFrame({"event_id": ["e"]}), default_precedence()[::-1]
+    assert label_events(events, made, "fraud", 9 * DAY, AT_ONCE, turned).to_list() == [False]
+
+
+@pytest.mark.parametrize("precedence", [("clean",), (*SOURCES, "clean"), (*sorted(SOURCES)[1:], "rumour")])
+def test_a_precedence_ranks_every_source_once(outcomes: Make, precedence: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r"training/label\.yaml"):
+        label_events(pl.DataFrame({"event_id": ["e"]}), outcomes(), "fraud", DAY, AT_ONCE, precedence)
+
+
+def test_a_reversal_of_no_kind_comes_from_a_partner(outcomes: Make) -> None:
+    nameless = QUALITY | {"reversal_kind": None}
+    assert label(outcomes, [BAN, nameless], "fraud") is False
+    assert label(outcomes, [CHARGEBACK, nameless], "fraud") is True
+
+
+def test_a_young_word_of_a_trusted_source_does_not_hide_an_old_one_of_another(outcomes: Make) -> None:
+    assert label(outcomes, [CLEAN, BAN], "fraud", as_of=4, ban=7 * DAY) is False
+    assert label(outcomes, [CLEAN, BAN], "fraud", as_of=9, ban=7 * DAY) is True

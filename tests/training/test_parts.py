@@ -17,6 +17,7 @@ from training.directions import RISING, directions_of
 from training.parts import OWN_PAST, PARTS, fit_outside
 from training.table import Table, matrix
 
+ROOT = Path(__file__).parents[2]
 SMALL = Parameters(rounds_max=40, leaves=7, learning_rate=0.2, row_share=1.0)
 Make = Callable[..., pl.DataFrame]
 
@@ -157,18 +158,18 @@ def installed(folder: Path, points: str) -> dict[str, str]:
     (folder / "theirs.py").write_text(THEIRS)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(f"[assay.models]\n{points}\n")
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(Path.cwd())])}
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
 def test_packages_add_a_part_by_an_entry_point(tmp_path: Path) -> None:
     told = installed(tmp_path / "site", "night = theirs:Night")
     command = [sys.executable, "-c", TRAINING, str(tmp_path / "model")]
-    done = subprocess.run(command, env=told, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['anomaly', 'behaviour', 'graph', 'night', 'reversal'] ('user__signal',) True True"
 
 
 def test_an_entry_point_of_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     told = installed(tmp_path / "site", "graph = theirs:Night")
     command = [sys.executable, "-c", "from training.parts import outside_parts; outside_parts()"]
-    done = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
     assert "ValueError: assay.models: the name 'graph' is taken" in done.stderr
