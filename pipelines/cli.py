@@ -46,6 +46,7 @@ app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_graph.app, name="graph")
 app.add_typer(cli_lists.app, name="lists")
 app.command()(cli_frame.frame)
+app.command()(cli_models.retrain)
 app.command()(cli_models.lineage)
 cli_graph.app.command()(cli_rings.nightly)
 
@@ -139,16 +140,6 @@ def backfill(
     with explained():
         done = run(Home.from_environment(), engine, workers)
         out.print(f"{done.rows:,} rows of the log computed; keys online: {done.keys}")
-
-
-@app.command()
-def train() -> None:
-    """Train a challenger, judge it, and register it with its verdict. It never promotes itself."""
-    from pipelines.retrain import retrain  # noqa: PLC0415
-    from pipelines.shown import show_registered  # noqa: PLC0415
-
-    with explained():
-        show_registered(retrain(Home.from_environment()))
 
 
 @app.command()

@@ -15,7 +15,8 @@ from features.vector import FEATURES
 from pipelines.cli import app
 
 COMMANDS = (
-    *("up", "simulate", "ingest", "data doctor", "backfill", "train", "promote", "serve", "replay", "bench", "frame"),
+    *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "lineage", "promote", "serve", "replay"),
+    *("bench", "frame"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),
 )
@@ -67,12 +68,9 @@ def test_a_promotion_without_a_reason_is_refused(run: Run) -> None:
     assert "needs a reason" in refusal(run("promote", 1, "--reason", " ", "--by", "y"))
 
 
-def test_training_without_a_frame_says_to_backfill_first(run: Run) -> None:
-    assert "run `assay backfill` first" in refusal(run("train"))
-
-
-def test_a_backfill_of_nothing_says_where_events_come_from(run: Run) -> None:
-    assert "run `assay simulate` or `assay ingest` first" in refusal(run("backfill"))
+@pytest.mark.parametrize("command", ["backfill", "retrain"])
+def test_learning_from_nothing_says_where_events_come_from(run: Run, command: str) -> None:
+    assert "run `assay simulate` or `assay ingest` first" in refusal(run(command))
 
 
 def test_a_file_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:
