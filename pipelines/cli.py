@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from features.home import Home
-from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_models, cli_rings
+from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_models, cli_rings, cli_shadow
 from pipelines.console import explained, out, progress
 
 _show_warning = warnings.showwarning
@@ -45,6 +45,7 @@ app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_graph.app, name="graph")
 app.add_typer(cli_lists.app, name="lists")
+app.add_typer(cli_shadow.app, name="shadow")
 app.command()(cli_frame.frame)
 app.command()(cli_models.retrain)
 app.command()(cli_models.lineage)
@@ -147,14 +148,23 @@ def promote(
     version: Annotated[int, typer.Argument(help="the registered version that shall serve")],
     reason: Annotated[str, typer.Option(help="why; kept with the version")],
     by: Annotated[str, typer.Option(help="who decides this")],
-    force: Annotated[bool, typer.Option(help="promote although the gate refused")] = False,  # a flag
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="score it live beside the champion; it decides nothing")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="promote although the gate refused")] = False,
 ) -> None:
-    """Let `champion` name a version; rolling back is the same act. A running service takes it at its next start."""
-    from pipelines.retrain import promote as run  # noqa: PLC0415
+    """Let `champion` name a version; rolling back is the same act. A running service follows within seconds.
+
+    With --shadow the version is scored beside the champion on live decisions, and decides nothing; `assay shadow` tells
+    what it would have done.
+    """
+    from pipelines.promotion import name_shadow  # noqa: PLC0415
+    from pipelines.promotion import promote as run  # noqa: PLC0415
 
     with explained():
-        before = run(Home.from_environment(), version, reason, by, force=force)
-        out.print(f"champion: version {version}, before: {before or 'none'}")
+        home = Home.from_environment()
+        before = name_shadow(home, version, reason, by) if shadow else run(home, version, reason, by, force=force)
+        out.print(f"{'shadow' if shadow else 'champion'}: version {version}, before: {before or 'none'}")
 
 
 @app.command()

@@ -19,7 +19,7 @@ import training
 from features.events import instant_of
 from features.frame import frames_folder, outcomes_of, read_frame
 from features.home import Home
-from features.log import Log, recorded_now
+from features.log import Log
 from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.assessment import assess_on
 from pipelines.console import UserError, err, progress
@@ -124,13 +124,6 @@ def _register(home: Home, made: Made, judged: Made, trained: Trained, verdict: V
             [*people, lineage],
             judged.digest,
         )
-
-
-def promote(home: Home, version: int, reason: str, by: str, *, force: bool = False) -> int | None:
-    """Let `champion` name a version. Rolling back is promoting an older one."""
-    return registry.promote(
-        version, reason=reason, by=by, at=recorded_now(), tracking_uri=home.tracking_uri, force=force
-    )
 
 
 def champion_version(home: Home) -> int | None:

@@ -15,8 +15,9 @@ from features.log import recorded_now
 from pipelines.backfill import backfill
 from pipelines.console import UserError, out
 from pipelines.load import load_folder, load_simulated
+from pipelines.promotion import promote
 from pipelines.replay import held_back
-from pipelines.retrain import champion_version, promote, retrain
+from pipelines.retrain import champion_version, retrain
 from pipelines.shown import show_ingest, show_registered
 
 

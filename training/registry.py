@@ -94,7 +94,7 @@ def promote(
     PromotionRefusedError for a champion whose verdict was not `passed`, unless `force`; a shadow decides nothing and
     needs no verdict. Raises ValueError without a reason or a name; LookupError for no such version.
     """
-    _assert_said(reason, by)
+    assert_said(reason, by)
     client = _client(tracking_uri)
     tags = _found(client, version).tags
     if alias == CHAMPION and not force:
@@ -110,7 +110,7 @@ def dismiss(alias: str, *, reason: str, by: str, at: int, tracking_uri: str) -> 
 
     Raises ValueError without a reason or a name, and for the champion: something must decide.
     """
-    _assert_said(reason, by)
+    assert_said(reason, by)
     if alias == CHAMPION:
         raise ValueError("the champion is not dismissed: promote another version in its place")
     before = aliased(alias, tracking_uri)
@@ -157,7 +157,8 @@ def fetch(version: int, tracking_uri: str, into: Path) -> Path:
     return Path(client.download_artifacts(run_id, f"model/{RAW_MODEL}", str(into)))
 
 
-def _assert_said(reason: str, by: str) -> None:
+def assert_said(reason: str, by: str) -> None:
+    """Raises ValueError without a reason or a name: no alias moves unexplained."""
     if not reason.strip() or not by.strip():
         raise ValueError("a promotion needs a reason and the name of who decided it")
 

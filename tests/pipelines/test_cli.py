@@ -19,6 +19,7 @@ COMMANDS = (
     *("bench", "frame"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),
+    *("shadow off", "shadow report"),
 )
 Run = Callable[..., Result]
 
@@ -66,6 +67,14 @@ def test_promoting_before_anything_was_registered_is_refused(run: Run) -> None:
 
 def test_a_promotion_without_a_reason_is_refused(run: Run) -> None:
     assert "needs a reason" in refusal(run("promote", 1, "--reason", " ", "--by", "y"))
+
+
+def test_a_dismissal_without_a_reason_is_refused(run: Run) -> None:
+    assert "needs a reason" in refusal(run("shadow", "off", "--reason", " ", "--by", "y"))
+
+
+def test_a_report_of_a_shadow_that_never_was_says_how_to_name_one(run: Run) -> None:
+    assert "name one with `assay promote VERSION --shadow`" in refusal(run("shadow", "report"))
 
 
 @pytest.mark.parametrize("command", ["backfill", "retrain"])

@@ -1,0 +1,43 @@
+"""Which version serves, and which is scored beside it: acts of people, each with its reason."""
+
+from features.home import Home
+from features.log import recorded_now
+from features.vector import VERSION
+from pipelines.console import UserError
+from training import registry
+
+
+def promote(home: Home, version: int, reason: str, by: str, *, force: bool = False) -> int | None:
+    """Let `champion` name a version; answers the one before. Rolling back is promoting an older one.
+
+    Raises PromotionRefusedError for a version that did not pass its gate, unless `force`; UserError for one that no
+    service of this release would take.
+    """
+    registry.assert_said(reason, by)
+    _assert_fits(home, version)
+    return registry.promote(
+        version, reason=reason, by=by, at=recorded_now(), tracking_uri=home.tracking_uri, force=force
+    )
+
+
+def name_shadow(home: Home, version: int, reason: str, by: str) -> int | None:
+    """Let `shadow` name a version; answers the one before. It decides nothing, so it may have failed its gate."""
+    registry.assert_said(reason, by)
+    _assert_fits(home, version)
+    return registry.promote(
+        version, reason=reason, by=by, at=recorded_now(), tracking_uri=home.tracking_uri, alias=registry.SHADOW
+    )
+
+
+def dismiss_shadow(home: Home, reason: str, by: str) -> int | None:
+    """Let `shadow` name nothing; answers the version that it named."""
+    return registry.dismiss(registry.SHADOW, reason=reason, by=by, at=recorded_now(), tracking_uri=home.tracking_uri)
+
+
+def _assert_fits(home: Home, version: int) -> None:
+    found = registry.features_version_of(version, home.tracking_uri)
+    if found != VERSION:
+        raise UserError(
+            f"version {version} was trained on features {found}, this release computes {VERSION}, and a service would "
+            "refuse it: run `assay retrain`"
+        )
