@@ -53,6 +53,17 @@ def model(data: Data = None, seed: Seed = 7) -> None:
 
 
 @app.command()
+def training(
+    seed: Seed = 7, rows: Annotated[int, typer.Option(help="events of the generated table", min=5_000)] = 1_000_000
+) -> None:
+    """Training with evaluation on a million events of a hundred features, step by step."""
+    from pipelines.bench.training import run  # noqa: PLC0415
+
+    with explained():
+        run(rows, seed)
+
+
+@app.command()
 def arena(
     seed: Seed = 7,
     family: Annotated[str | None, typer.Option(help="a family of your own: FILE.py:NAME")] = None,
@@ -64,3 +75,23 @@ def arena(
 
     with explained():
         run(seed, family, users, days)
+
+
+@app.command()
+def stream(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
+    data: Annotated[Path | None, typer.Option(help="CSV or parquet, or a folder; left out: the handbook's")] = None,
+    train_from: Annotated[str | None, typer.Option(help="2018-07-25; left out: the file's last window")] = None,
+    train_days: Annotated[int, typer.Option(help="days to learn from")] = 7,
+    delay_days: Annotated[int, typer.Option(help="days until a fraud is known")] = 7,
+    test_days: Annotated[int, typer.Option(help="days to measure on")] = 7,
+    mapping: Annotated[str | None, typer.Option(help="YAML that names the columns, or a shipped mapping")] = None,
+    columns: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN: time, customer, terminal, ...")] = None,
+    every_week: Annotated[bool, typer.Option(help="all windows of the file, a week apart")] = False,
+    seed: Seed = 7,
+) -> None:
+    """Payments by the Fraud Detection Handbook's protocol: our features beside the book's fifteen."""
+    from pipelines.bench.stream import Asked, run, run_every_week  # noqa: PLC0415
+
+    days = (train_days, delay_days, test_days)
+    with explained():
+        (run_every_week if every_week else run)(Asked(data, train_from, days, mapping, columns or (), seed))
