@@ -12,8 +12,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from features.fold import Vector
-from notebooks.distribution import Bins
 from notebooks.relation import Relation
+from training.monitoring.bins import Bins
 
 BEFORE: Final = "#9aa5b1"
 AFTER: Final = "#3b7dd8"

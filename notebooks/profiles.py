@@ -16,8 +16,9 @@ with app.setup:
 
     from features.home import Home
     from features.vector import ALL, CATEGORICAL, FEATURES, VERSION
-    from notebooks import distribution, drift, profile_drawing, profiling, relation, sentences, wording
+    from notebooks import distribution, profile_drawing, profiling, relation, sentences, wording
     from training.labels import TARGETS
+    from training.monitoring import drift
 
     DEFINED = {feature.name: feature for feature in ALL}
     MOVED_MAX = 20
@@ -178,7 +179,7 @@ def _(is_empty, moved):
         stats = [mo.stat(number, label=said, caption=more, bordered=True) for number, said, more in shown]
         return mo.hstack(stats, justify="start", gap=1, wrap=True)
 
-    _meaning = mo.accordion({"What PSI and KS mean": mo.md(f"{drift.PSI_MEANING}\n\n{drift.KS_MEANING}")})
+    _meaning = mo.accordion({"What PSI and KS mean": mo.md(f"{sentences.PSI_MEANING}\n\n{sentences.KS_MEANING}")})
     mo.vstack(
         [
             mo.md(f"## How it moved\n\n{sentences.of_drift(moved)}"),

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fold import Vector
-from notebooks.distribution import Bins, quantile_bins
 from training.curves import Ranking, auc
 from training.estimates import Estimate, unknown
 from training.evaluate import Bootstrap, interval
+from training.monitoring.bins import Bins, quantile_bins
 
 BINS: Final = 10
 RESAMPLES: Final = 200

@@ -3,13 +3,23 @@
 from typing import Final
 
 from features.vector import ALL
-from notebooks.distribution import Spread, between
-from notebooks.drift import Drift
+from notebooks.distribution import Spread
 from notebooks.relation import Rate, Relation
 from notebooks.wording import share, unit, value
 from training.estimates import Estimate
 from training.labels import Target
+from training.monitoring.bins import between
+from training.monitoring.drift import PSI_MUCH, PSI_SOME, Drift
 
+PSI_MEANING: Final = (
+    "**PSI** (population stability index) compares how the values fall into ten bins of the earlier period, missing "
+    f"ones in a bin of their own. 0: the same shares; below {PSI_SOME}: hardly moved; from {PSI_MUCH} on: another "
+    "population. *By chance* is what two samples of these sizes show when nothing moved."
+)
+KS_MEANING: Final = (
+    "**KS** (Kolmogorov-Smirnov) is the widest gap between the shares of events at or below a value in the two "
+    "periods, over the known values: 0 the same, 1 without overlap. It has no meaning for categories."
+)
 # From here on a change of the missing share is worth a sentence.
 MISSING_MOVED: Final = 0.01
 # What an event with the label is called, and one without it.

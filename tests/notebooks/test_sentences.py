@@ -7,8 +7,8 @@ import numpy as np
 from features.vector import FEATURES
 from notebooks import sentences
 from notebooks.distribution import spread_of
-from notebooks.drift import drift_of
 from notebooks.relation import Rate
+from training.monitoring.drift import drift_of
 
 NAN = math.nan
 TENS = np.arange(10.0, 20.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fold import Vector
-from notebooks.distribution import quantile_bins
+from training.monitoring.bins import quantile_bins
 
 Counts = NDArray[np.int64]
 Places = NDArray[np.int64]
@@ -19,15 +19,6 @@ PSI_SOME: Final = 0.1
 PSI_MUCH: Final = 0.25
 # What chance alone would do is exceeded by so many times before anything is said to have moved.
 BEYOND: Final = 3
-PSI_MEANING: Final = (
-    "**PSI** (population stability index) compares how the values fall into ten bins of the earlier period, missing "
-    f"ones in a bin of their own. 0: the same shares; below {PSI_SOME}: hardly moved; from {PSI_MUCH} on: another "
-    "population. *By chance* is what two samples of these sizes show when nothing moved."
-)
-KS_MEANING: Final = (
-    "**KS** (Kolmogorov-Smirnov) is the widest gap between the shares of events at or below a value in the two "
-    "periods, over the known values: 0 the same, 1 without overlap. It has no meaning for categories."
-)
 
 
 @dataclass(frozen=True)

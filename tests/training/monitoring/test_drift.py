@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from notebooks.drift import chance_of, drift_of, ks_of, psi_of, table_of
+from training.monitoring.drift import chance_of, drift_of, ks_of, psi_of, table_of
 
 NAN = math.nan
 DRAWS = np.random.default_rng(5)
