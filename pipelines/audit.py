@@ -2,7 +2,8 @@
 
 Everything that arrived is read again in order (the event log, then what the service recorded since) and the vector of
 each decision's event is computed anew, offline. It is compared, cell by cell, with the vector that the service stored
-with the decision. Nothing is held in memory beyond a chunk of events and the state of the features.
+with the decision; then the recorded version of the model scores the vector of the log, and that score is compared, too.
+Nothing is held in memory beyond a chunk of events and the state of the features.
 """
 
 from collections import Counter
@@ -28,8 +29,10 @@ from features.intelligence.lists import Lists
 from features.log import SCHEMA, Log, Row
 from features.vector import COLUMNS, FEATURES, VERSION, FeatureEngine, events_of
 from pipelines.repeated import RepeatedIds
+from pipelines.rescored import Rescoring
 from serving.database import open_database, reading
 from serving.knowledge import rows_of
+from serving.parts import registry_of
 from serving.records import DECISION, EVENT, Recorded, unpacked
 
 CHUNK: Final = 10_000
@@ -55,7 +58,9 @@ class Audit:
 
     `late`: decided events that happened before another that was known already. `repeated`: events among them whose id
     the log holds twice. `other_version`: decisions with features of another version, which cannot be compared.
-    `lost`: decisions whose event is not in the log, or whose vector has another length.
+    `lost`: decisions whose event is not in the log, or whose vector has another length. `rescored`: decisions whose
+    score was computed anew, `misscored` those of them where it differs, and `unscored` those whose version of the model
+    cannot be had any more.
     """
 
     decisions: int = 0
@@ -64,6 +69,9 @@ class Audit:
     repeated: int = 0
     other_version: int = 0
     lost: int = 0
+    rescored: int = 0
+    misscored: int = 0
+    unscored: int = 0
     differing: Counter[str] = field(default_factory=Counter)
     examples: list[Mismatch] = field(default_factory=list)
 
@@ -73,7 +81,7 @@ class Audit:
 
     @property
     def is_clean(self) -> bool:
-        return not self.mismatches and not self.lost
+        return not self.mismatches and not self.lost and not self.misscored
 
     def compare(self, event_id: str, stored: Vector, computed: Vector) -> None:
         """Count the cells of one decision."""
@@ -126,8 +134,11 @@ class _Reading:
     known: FeatureEngine = field(init=False)
     """With the lists that applied at each sequence, as the home keeps them."""
 
+    models: Rescoring = field(init=False)
+
     def __post_init__(self) -> None:
         self.known = FeatureEngine(Lists.of_home(self.home))
+        self.models = Rescoring(registry_of(self.home))
 
     def audit(self, scratch: Path, advance: Callable[[int], object]) -> Audit:
         decided = self.connection.execute(self._chosen(count(), low(DECISION.c.sequence), high(DECISION.c.sequence)))
@@ -189,6 +200,10 @@ class _Reading:
             place,
             DECISION.c.features_version,
             DECISION.c.vector,
+            DECISION.c.kind,
+            DECISION.c.model_version,
+            DECISION.c.score,
+            DECISION.c.reversal_score,
         )
         return iter(self.connection.execute(self._chosen(*columns).where(bounds).order_by(place)))
 
@@ -197,4 +212,18 @@ class _Reading:
             return
         self._compared += 1
         self.found.late += row["event_time"] < row["as_of"]
+        before = self.found.mismatches
         self.found.compare(decision.event_id, unpacked(decision.vector), computed)
+        if decision.score is not None and self.found.mismatches == before:
+            self._rescore(decision, computed)
+
+    def _rescore(self, decision: Any, computed: Vector) -> None:
+        """Of a decision whose vector is right. One without a score was made without a model."""
+        score = self.models.score(decision, computed)
+        if score is None:
+            self.found.unscored += 1
+            return
+        stored = np.array([decision.score, decision.reversal_score], dtype=np.float64)
+        again = np.array([score.probability, score.reversal], dtype=np.float64)
+        self.found.rescored += 1
+        self.found.misscored += not _same(stored, again).all()

@@ -13,6 +13,12 @@ def show_audit(found: Audit) -> None:
         f"{found.late:,} late events, {found.repeated:,} repeated ids",
         soft_wrap=True,
     )
+    if found.rescored:
+        out.print(f"{found.rescored:,} scores computed anew by the version that decided, {found.misscored:,} differ")
+    if found.unscored:
+        out.print(
+            f"{found.unscored:,} decisions name a version of the model that cannot be had, and were not scored anew"
+        )
     if found.other_version:
         out.print(f"{found.other_version:,} decisions used features of another version and were not compared")
     if found.lost:

@@ -49,6 +49,10 @@ class Levels:
     reversal: float = 1.0
 
 
+UNEXPLAINED: Final = Levels(2.0, 2.0)
+"""No probability reaches it: for scores that nobody is told the reasons of."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What was decided and why. `reasons` are stable codes for machines, the weightiest first."""

@@ -32,7 +32,7 @@ from sqlalchemy.sql.functions import max as highest
 from features.events import Event, Kind
 from features.vector import VERSION
 from serving.database import METADATA, reading
-from serving.decision import Action, Levels, Score, decide_event, decide_withdrawal
+from serving.decision import UNEXPLAINED, Action, Score, decide_event, decide_withdrawal
 from serving.policy import Policy
 from serving.records import DECISION, EVENT, Unit, Writer, unpacked
 from serving.scoring import FraudModel
@@ -43,9 +43,6 @@ CHUNK: Final = 100
 CHUNKS_PER_ROUND: Final = 50
 BEHIND_MAX: Final = 50_000
 """In arrivals. A shadow that is further behind skips what is older, and counts it: it is to say what holds now."""
-
-UNEXPLAINED: Final = Levels(2.0, 2.0)
-"""No probability reaches it: nobody is told what spoke for a shadow's score."""
 
 BY_MONEY: Final = frozenset({"amount_outside_limits", "insufficient_available", "budget_exhausted"})
 """Reasons that stand first where money decided: any model's score would have ended there."""

@@ -150,9 +150,7 @@ def wait_until(is_so: Callable[[], bool], tries: int = 3000) -> None:
     raise AssertionError("it did not come about")
 
 
-@pytest.mark.parametrize(
-    ("version", "why"), [(MISMATCHED, "retrain with `assay backfill`"), (BROKEN, "cannot be read")]
-)
+@pytest.mark.parametrize(("version", "why"), [(MISMATCHED, "trained on features another"), (BROKEN, "cannot be read")])
 def test_a_model_that_does_not_fit_is_refused_once_and_the_old_one_serves_on(
     service: Service, version: int, why: str
 ) -> None:
@@ -174,7 +172,7 @@ def test_a_model_that_does_not_fit_is_refused_once_and_the_old_one_serves_on(
 
 def test_a_champion_that_does_not_fit_stops_a_start_and_says_what_to_do(service: Service) -> None:
     service.name(MISMATCHED)
-    with pytest.raises(ValueError, match="retrain with `assay backfill`"):
+    with pytest.raises(ValueError, match="trained on features another"):
         assemble(service.home)
 
 

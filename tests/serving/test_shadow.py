@@ -16,11 +16,12 @@ from features.log import recorded_now
 from serving import shadow as module
 from serving.contract import Answer
 from serving.database import reading
+from serving.decision import UNEXPLAINED
 from serving.flows import score_event, score_withdrawal
 from serving.parts import Parts, assemble
 from serving.records import DECISION, unpacked
 from serving.scoring import FraudModel
-from serving.shadow import SHADOW_SCORE, UNEXPLAINED, Shadow
+from serving.shadow import SHADOW_SCORE, Shadow
 
 REWARD = 1_000_000
 WriteModel = Callable[..., Path]
