@@ -2,6 +2,8 @@
 
 A payout destination or a verified identity joins at once those who share it. A device joins those who use it together,
 and all of its users from the third tenancy on: one account that stops before another starts is a phone that was sold.
+A browser joins only people who are known by no phone: the visitors of a cafe have their own. Who is seen on a phone
+after having been joined leaves the browser's ring at the next rebuild, which is the next day's.
 A network, a fingerprint or a referral never joins anybody; honest people refer strangers every day. A hub joins nobody
 further, and from the next rebuild on nobody at all.
 """
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.compiling import loop
 from features.graph.layout import (
+    ANDROID_ID,
     ATTESTED,
     BAD,
     BIRTHS,
@@ -157,8 +160,19 @@ def link(graph: Arrays, tie: int) -> None:
     kind = nodes[other, KIND]
     graph.degrees[person, _side_of(kind)] += 1
     graph.degrees[other, USER] += 1
-    if kind not in (NETWORK, USER) and graph.degrees[other, USER] == limit_of(kind):
+    is_new_hub = kind not in (NETWORK, USER) and graph.degrees[other, USER] == limit_of(kind)
+    is_first_phone = ANDROID_ID <= kind < WEB and graph.degrees[person, WEB] > 0 and _phone_ids(graph, person) == 1
+    if is_new_hub or is_first_phone:
         graph.totals[HUBS_NEW] += 1
+
+
+@loop
+def _phone_ids(graph: Arrays, person: int) -> int:
+    """How many ids of any kind but a browser's a person is tied to."""
+    count = 0
+    for kind in range(ANDROID_ID, WEB):
+        count += graph.degrees[person, kind]
+    return count
 
 
 @loop
@@ -221,6 +235,8 @@ def _settle(graph: Arrays, device: int, sequence: int) -> None:
     if users >= limit_of(graph.nodes[device, KIND]):
         return
     tenants = _tenants(graph, device)
+    if len(tenants) == 0:
+        return
     # Once only: a late event that shows an earlier tenant must not join the two through the device.
     if graph.nodes[root_of(graph.nodes, device), SIZE] == 1:
         join(graph, graph.ties[tenants[0], PERSON], device, sequence)
@@ -245,18 +261,23 @@ def _join_tenants(graph: Arrays, tenants: Integers, sequence: int) -> int:
 
 @loop
 def _tenants(graph: Arrays, device: int) -> Integers:
-    """The ties of a device, by when their use began, the shorter first, then by their age."""
-    ties = graph.ties
+    """The ties of a device, by when their use began, the shorter first, then by their age; a browser's, of people
+    without a phone.
+    """
+    ties, count = graph.ties, 0
     found = np.empty(graph.degrees[device, USER], np.int64)
+    is_browser = graph.nodes[device, KIND] == WEB
     tie = graph.nodes[device, HEAD]
-    for count in range(len(found)):
-        at = count
-        while at > 0 and _is_later(ties, found[at - 1], tie):
-            found[at] = found[at - 1]
-            at -= 1
-        found[at] = tie
+    while tie != NONE:
+        if not is_browser or _phone_ids(graph, ties[tie, PERSON]) == 0:
+            at = count
+            while at > 0 and _is_later(ties, found[at - 1], tie):
+                found[at] = found[at - 1]
+                at -= 1
+            found[at] = tie
+            count += 1
         tie = next_of(ties, tie, device)
-    return found
+    return found[:count]
 
 
 @loop

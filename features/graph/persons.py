@@ -15,6 +15,10 @@ it is a confidence from 0 to 1, and its evidence is what people do not share wit
     one who bought a new one. Weak.
   - Unattested, half: ids from an emulator or a rooted phone can be invented, also somebody else's.
   - A browser never counts. It may be anybody's.
+- *What is proven one person's*: a destination or a handset that at least half of its users share with another account
+  of theirs, as the above finds alone. A further account that is paid there, or that takes turns on that handset and
+  has no other, is theirs, too. Half, since somebody may cash out for many who have nothing to do with each other, and
+  one of them may have two accounts; a handset that a later account got after the others may have been sold.
 - *Two different verified identities* speak against it, and so do two different payout destinations; only a shared
   identity outweighs them.
 - *A network, a fingerprint, a referral* never count: carriers, dormitories and cafes share addresses, millions of
@@ -36,6 +40,8 @@ SAME_DESTINATION: Final = 0.60
 SUCCESSION: Final = 0.60
 ONLY_HANDSET: Final = 0.60
 FAMILY_HANDSET: Final = 0.20
+PROVEN_PURSE: Final = 0.75
+PROVEN_HANDSET: Final = 0.75
 UNATTESTED_FACTOR: Final = 0.50
 OTHER_IDENTITY_FACTOR: Final = 0.30
 OTHER_DESTINATION_FACTOR: Final = 0.50
@@ -56,5 +62,7 @@ WEIGHTS: Final[Weights] = np.array(
         OTHER_IDENTITY_FACTOR,
         OTHER_DESTINATION_FACTOR,
         PERSON_MIN,
+        PROVEN_PURSE,
+        PROVEN_HANDSET,
     ]
 )

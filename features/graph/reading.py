@@ -39,7 +39,7 @@ from features.graph.layout import (
     next_of,
     root_of,
 )
-from features.graph.peers import P_WEIGHT, W_MIN, Weights, confidence_of, is_known, peers_of
+from features.graph.peers import P_WEIGHT, W_MIN, Weights, confidence_of, is_known, judged_peers
 
 Vector = NDArray[np.float64]
 
@@ -170,7 +170,7 @@ def _read_peers(graph: Arrays, person: int, into: Vector, weights: Weights) -> N
     into[PERSON_ACCOUNTS], into[NEIGHBOURS] = 1.0, 0.0
     if not is_known(graph, person):
         return
-    peers = peers_of(graph, person)
+    peers = judged_peers(graph, person, weights)
     total, same = 0, 1
     for at in range(len(peers)):
         total += peers[at, P_WEIGHT]

@@ -1,7 +1,8 @@
 """Which ties join whom, decided key by key, so that edges sharded by key decide as the whole would.
 
 The rule is the online graph's when it is rebuilt: a destination or an identity joins those who share it; a device joins
-those who use it together, and all of its users from the third tenancy on; a hub joins nobody. Four things differ.
+those who use it together, and all of its users from the third tenancy on; a hub joins nobody; ties to a browser of
+people who have a phone are left out before (persons.py). Four things differ.
 Online, a hub's first users stay joined until the next rebuild; here they never were. Online, tenancies are counted as
 they look on the day; here with hindsight, which sees some of them overlap, so that a ring may be smaller than online.
 Here a tie that was not seen for EXPIRY_DAYS before the instant is gone. And a person's first DEGREE_MAX ties of a kind

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.graph.layout import DEGREE_MAX
+from features.graph.layout import DEGREE_MAX, WEB
 from features.rings.acts import Acts, burst, overlap
 from features.rings.edges import Edges
 from features.rings.engines import Engine
@@ -19,7 +19,7 @@ from features.rings.referrals import referral_depth, referred_people
 from features.rings.shape import clustering, communities, core_numbers, inner_share, numbered
 from features.rings.shards import sharded_components
 from features.rings.table import RING_NAMES
-from features.rings.ties import JOINING, MICROS_PER_DAY, SHARED_PLACES, Floats, Ints, Tie
+from features.rings.ties import JOINING, MICROS_PER_DAY, SHARED_PLACES, Floats, Ints, Tie, Truths
 
 GROWTH_DAYS: Final = 7
 Columns = dict[str, npt.NDArray[Any]]
@@ -56,7 +56,7 @@ def person_features(night: Night, engine: Engine) -> pl.DataFrame:
 
 def rings_of(edges: Edges, engine: Engine) -> Ints:
     """The component of every node, numbered from 0 in the order of their first node."""
-    chosen = np.flatnonzero(edges.of(*JOINING))
+    chosen = np.flatnonzero(edges.of(*JOINING) & ~_on_strange_browser(edges))
     chosen = chosen[admitted(edges.persons, edges.left[chosen], edges.tie[chosen])]
     ties = Ties(
         edges.left[chosen],
@@ -67,6 +67,14 @@ def rings_of(edges: Edges, engine: Engine) -> Ints:
         edges.limit_of_key[edges.right[chosen] - edges.persons],
     )
     return numbered(sharded_components(engine, edges.nodes, ties))
+
+
+def _on_strange_browser(edges: Edges) -> Truths:
+    """Ties to a browser of people who have a phone: it may be a public one, so it does not join them."""
+    kind = np.concatenate([np.zeros(edges.persons, np.int64), edges.device_kind_of_key])[edges.right]
+    has_phone = np.bincount(edges.left, (kind > 0) & (kind < WEB), edges.persons) > 0
+    strange: Truths = (kind == WEB) & has_phone[edges.left]
+    return strange
 
 
 def _component(night: Night, label: Ints) -> Columns:

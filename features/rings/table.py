@@ -18,7 +18,7 @@ class RingFeature:
 RING_FEATURES: Final = (
     RingFeature(
         "rings__component_persons",
-        "people joined with this person through devices, destinations and identities, themselves included",
+        "people joined by devices (a browser only without a phone), destinations and identities, themselves too",
         "people",
         "a ring is many accounts of few hands",
     ),

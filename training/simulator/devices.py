@@ -1,19 +1,21 @@
-"""The handsets and the app's installations on them: own, shared, second-hand, rented by the rack, or emulated."""
+"""The handsets and the app's installations on them: own, shared, public, second-hand, a rack's, or emulated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.events import Attestation, Device, DeviceKind, DeviceProvenance
-from training.simulator.batch import Integers
+from training.simulator.batch import MISSING, Integers
 from training.simulator.families import HOUSEHOLD, habit
 from training.simulator.habits import chances
 from training.simulator.networks import mixed
 from training.simulator.population import NEVER, Circle, People, Truths
+from training.simulator.sharing import has_one_phone, machines_of, nobody, previous_owners
 
-# An installation's number is slot * people + person: the first handset, the one that follows it, a shared tablet.
+# An installation's number is slot * people + person: the first handset, the one that follows it, a shared tablet or
+# a cafe's machine.
 SLOTS: Final = 3
 FIRST, NEXT, SHARED = range(SLOTS)
 SECOND_HAND_SHARE: Final = 0.03
@@ -36,8 +38,10 @@ MODELS: Final = (
     ("iPhone SE", "ios", 3, "750x1334"),
     ("iPhone 13", "ios", 4, "1170x2532"),
     ("iPhone 15 Pro", "ios", 5, "1179x2556"),
+    ("Lenovo Tab M10", "android", 2, "1200x1920"),
 )
-_MODEL_SHARES: Final = (0.13, 0.12, 0.13, 0.14, 0.10, 0.07, 0.07, 0.06, 0.02, 0.04, 0.07, 0.05)
+CAFE_MODEL: Final = len(MODELS) - 1
+_MODEL_SHARES: Final = (0.13, 0.12, 0.13, 0.14, 0.10, 0.07, 0.07, 0.06, 0.02, 0.04, 0.07, 0.05, 0.0)
 ANDROID_VERSIONS: Final = ("10", "11", "12", "13", "14")
 IOS_VERSIONS: Final = ("15.8", "16.7", "17.2", "17.5", "18.0")
 _VERSION_SHARES: Final = (0.08, 0.15, 0.25, 0.30, 0.22)
@@ -49,7 +53,9 @@ _UNSOUND: Final = (0.06, 0.16, 0.28, 0.34, 0.16)
 
 @dataclass(frozen=True)
 class Handsets:
-    """Arrays over handsets. `model` and `version` are places in this module's lists."""
+    """Arrays over handsets. `model` and `version` are places in this module's lists. A cafe's machine is used through
+    its browser, which can attest nothing.
+    """
 
     model: Integers
     version: Integers
@@ -57,12 +63,14 @@ class Handsets:
     is_rooted: Truths
     attestation: Integers
     opted_out: Truths
+    is_browser: Truths
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """`handset` over installations; over people, the day on which the next handset replaces the first (or NEVER), and
-    whether they have a shared tablet. `seed_of_ids` is equal where two installations report the same hardware.
+    """`handset` over installations; over people, the day on which the next handset replaces the first (or NEVER),
+    whether they use a shared tablet or a cafe's machine, and whose phone they got, that day or as newcomers (or
+    MISSING). `seed_of_ids` is equal where two installations report the same hardware.
     """
 
     handsets: Handsets
@@ -71,6 +79,7 @@ class Fleet:
     change_day: Integers
     has_tablet: Truths
     users: int
+    previous_owner: Integers = field(default_factory=nobody)
 
     def installation(self, user: Integers, day: int, on_tablet: Truths) -> Integers:
         """The installation that each person uses on a day."""
@@ -81,16 +90,26 @@ class Fleet:
 def draw_fleet(rng: np.random.Generator, people: People, days: int) -> Fleet:
     users = people.count
     own = np.arange(users)
+    sharing = rng.spawn(1)[0]
     first = _first_handsets(rng, people.circle)
-    following, change_day = _changes(rng, people, first, days)
+    following, change_day, previous_owner = _changes(rng, people, first, days)
+    one_phone = has_one_phone(sharing, people.circle.household, change_day != NEVER)
+    first, following = (np.where(one_phone, people.circle.leader, phone) for phone in (first, following))
+    newcomers = _start_on_used_phones(sharing, people, first, change_day)
+    first, following = (np.where(newcomers == MISSING, phone, newcomers) for phone in (first, following))
     tablet = 2 * users + people.circle.group
     with_tablet = rng.random(tablet.max() + 1) < TABLET_SHARE
     has_tablet = (people.circle.family == HOUSEHOLD) & with_tablet[tablet] & (rng.random(users) < 0.7)
+    machine = machines_of(sharing, people.circle.cafe, people.circle.group)
+    tablet = np.where(machine == MISSING, tablet, 2 * users + machine)
+    has_tablet |= machine != MISSING
     handset = np.concatenate([first, following, np.where(has_tablet, tablet, own)])
     resets = np.tile(rng.random(users) < habit("reset")[people.circle.acts_as], SLOTS)
     # A wiped or cloned handset reports ids that nobody has seen.
     seed_of_ids = np.where(resets, 4 * users + np.arange(SLOTS * users), handset)
-    return Fleet(draw_handsets(rng, people, handset), handset, seed_of_ids, change_day, has_tablet, users)
+    handsets = _with_browsers(draw_handsets(rng, people, handset), tablet[machine != MISSING])
+    previous_owner = np.where(newcomers == MISSING, previous_owner, newcomers)
+    return Fleet(handsets, handset, seed_of_ids, change_day, has_tablet, users, previous_owner)
 
 
 def _first_handsets(rng: np.random.Generator, circle: Circle) -> Integers:
@@ -105,8 +124,10 @@ def _first_handsets(rng: np.random.Generator, circle: Circle) -> Integers:
     return np.where(shares, holder, np.arange(len(shares)))
 
 
-def _changes(rng: np.random.Generator, people: People, first: Integers, days: int) -> tuple[Integers, Integers]:
-    """`(next handset, day of the change)`: some buy a new handset, and some of those sell the old one to a person."""
+def _changes(
+    rng: np.random.Generator, people: People, first: Integers, days: int
+) -> tuple[Integers, Integers, Integers]:
+    """`(next handset, day of the change, whose it was)`: some buy a new handset, some of them sell the old one."""
     users = people.count
     following, change_day = first.copy(), np.full(users, NEVER)
     honest = rng.permutation(np.flatnonzero(~people.circle.is_fraud))
@@ -119,7 +140,33 @@ def _changes(rng: np.random.Generator, people: People, first: Integers, days: in
         change_day[changing] = day[changing]
     following[buyers] = first[sellers]
     change_day[buyers] = day[sellers]
-    return following, change_day
+    previous_owner = np.full(users, MISSING)
+    previous_owner[buyers] = sellers
+    return following, change_day, previous_owner
+
+
+def _start_on_used_phones(rng: np.random.Generator, people: People, first: Integers, change_day: Integers) -> Integers:
+    """Whose phone each newcomer starts on: that of somebody honest who fell silent, and who had no other."""
+    users_of = np.bincount(first, minlength=people.count)
+    is_plain = ~people.circle.is_fraud & (change_day == NEVER) & (users_of[np.arange(people.count)] == 1)
+    is_plain &= (first == np.arange(people.count)) & (people.circle.cafe == MISSING)
+    luck, leaves, joins = rng.random(people.count) < 0.5, people.span.end, people.span.join
+    return previous_owners(rng, leaves, joins, is_plain & luck & (leaves <= joins.max()), is_plain & ~luck)
+
+
+def _with_browsers(handsets: Handsets, machines: Integers) -> Handsets:
+    """The machines of cafes are alike, sound, and attest nothing."""
+    is_browser = np.zeros(len(handsets.model), np.bool_)
+    is_browser[machines] = True
+    unattested = ATTESTATIONS.index(Attestation.UNAVAILABLE)
+    return replace(
+        handsets,
+        model=np.where(is_browser, CAFE_MODEL, handsets.model),
+        is_emulator=handsets.is_emulator & ~is_browser,
+        is_rooted=handsets.is_rooted & ~is_browser,
+        attestation=np.where(is_browser, unattested, handsets.attestation),
+        is_browser=is_browser,
+    )
 
 
 def draw_handsets(rng: np.random.Generator, people: People, handset: Integers) -> Handsets:
@@ -141,6 +188,7 @@ def draw_handsets(rng: np.random.Generator, people: People, handset: Integers) -
         is_rooted=is_rooted,
         attestation=_attestations(rng, is_emulator | is_rooted),
         opted_out=rng.random(count) < OPTED_OUT_SHARE,
+        is_browser=np.zeros(count, np.bool_),
     )
 
 
@@ -150,19 +198,24 @@ def _attestations(rng: np.random.Generator, unsound: Truths) -> Integers:
 
 
 def reported_ids(fleet: Fleet, salt: int) -> list[list[dict[str, Any]]]:
-    """What the client reports of each installation: a list of devices, an install id always among them."""
+    """What the client reports of each installation: a list of devices, an install id among them, or a browser's."""
     install = mixed(salt, 13, np.arange(len(fleet.handset)))
     hardware, advertising = mixed(salt, 11, fleet.seed_of_ids), mixed(salt, 12, fleet.seed_of_ids)
     chance = mixed(salt, 14, fleet.handset) % np.uint64(1000)
     is_ios, opted_out = is_apple(fleet.handsets)[fleet.handset], fleet.handsets.opted_out[fleet.handset]
     parts = zip(hardware.tolist(), advertising.tolist(), chance.tolist(), is_ios, opted_out, strict=True)
-    return [
+    phones = [
         [
             *(_apple_ids(hard, soft) if ios else _android_ids(hard, soft, luck, out)),
             _device(DeviceKind.INSTALL, f"i-{number:016x}"),
         ]
         for number, (hard, soft, luck, ios, out) in zip(install.tolist(), parts, strict=True)
     ]
+    # Every visitor of a cafe meets the browser that the last one left.
+    browser, is_browser = mixed(salt, 15, fleet.handset), fleet.handsets.is_browser[fleet.handset]
+    for at in np.flatnonzero(is_browser):
+        phones[at] = [_device(DeviceKind.WEB, f"w-{browser[at]:016x}")]
+    return phones
 
 
 def _apple_ids(hardware: int, advertising: int) -> list[dict[str, Any]]:

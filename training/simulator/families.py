@@ -53,11 +53,14 @@ HONEST: Final = (
         ads=0.55,
     ),
     replace(family.ORDINARY, name="vpn_user", share=0.04, vpn=0.65, mobile=0.15, rooted=0.07),
+    # Some of the ordinary, chosen in `sharing`.
+    replace(family.ORDINARY, name="cafe_visitor", share=0.0),
 )
 FAMILIES: Final = HONEST + FRAUD
 NAMES: Final = tuple(one.name for one in FAMILIES)
 ORDINARY: Final = NAMES.index("ordinary")
 HOUSEHOLD: Final = NAMES.index("household")
+CAFE_VISITOR: Final = NAMES.index("cafe_visitor")
 IS_FRAUD: Final = np.array([one.is_fraud for one in FAMILIES])
 
 

@@ -1,14 +1,15 @@
 """The people: families, groups that live or work together, spans of activity, and habits of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.simulator.batch import MISSING, Integers, ranks
-from training.simulator.families import FAMILIES, HOUSEHOLD, IS_FRAUD, ORDINARY, habit
+from training.simulator.families import CAFE_VISITOR, FAMILIES, HOUSEHOLD, IS_FRAUD, ORDINARY, habit
 from training.simulator.habits import Habits, around, draw_habits
+from training.simulator.sharing import draw_cafes, nobody
 
 Truths = NDArray[np.bool_]
 NEVER: Final = 1 << 30
@@ -29,7 +30,10 @@ _DOMAIN_SHARES: Final = (0.44, 0.20, 0.08, 0.08, 0.07, 0.06, 0.05, 0.02)
 
 @dataclass(frozen=True)
 class Circle:
-    """Who belongs together. `group` numbers every group, of one person or more; `place` is the rank within it."""
+    """Who belongs together. `group` numbers every group, of one person or more; `place` is the rank within it.
+
+    The visitors of a cafe do not belong together: each is a group of one. Left out, nobody visits any.
+    """
 
     family: Integers
     acts_as: Integers
@@ -39,6 +43,7 @@ class Circle:
     place: Integers
     leader: Integers
     household: Integers
+    cafe: Integers = field(default_factory=nobody)
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,9 @@ def draw_circle(rng: np.random.Generator, users: int) -> Circle:
     leader_of_group = np.zeros(group.max() + 1, np.int64)
     leader_of_group[group[place == 0]] = np.flatnonzero(place == 0)
     household = np.where(family == HOUSEHOLD, group, MISSING)
-    return Circle(family, acts_as, is_fraud, quiet, group, place, leader_of_group[group], household)
+    cafe = draw_cafes(rng.spawn(1)[0], family == ORDINARY)
+    family = np.where(cafe == MISSING, family, CAFE_VISITOR)
+    return Circle(family, acts_as, is_fraud, quiet, group, place, leader_of_group[group], household, cafe)
 
 
 def operators(circle: Circle) -> Integers:

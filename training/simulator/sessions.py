@@ -18,6 +18,8 @@ SESSIONS_MAX: Final = 8
 TABLET_SESSIONS: Final = 0.35
 # A machine that keeps to its hour misses it by minutes.
 REGULAR_SPREAD_SECONDS: Final = 420
+# Beyond every home's number, which is below nine for each person.
+_CAFE_HOMES: Final = 16
 SESSION: Final = np.dtype(
     [("user", "i4"), ("start", "i8"), ("installation", "i4"), ("address", "u8"), ("opens_day", "?"), ("joins", "?")]
 )
@@ -56,7 +58,9 @@ def draw_sessions(rng: np.random.Generator, day: Day, people: People, fleet: Fle
     sessions["user"] = user
     sessions["start"] = day.begins + seconds * SECOND + rng.integers(0, 1000, len(user)) * 1000
     sessions["installation"] = fleet.installation(user, day.number, rng.random(len(user)) < TABLET_SESSIONS)
+    at_cafe = fleet.handsets.is_browser[fleet.handset[sessions["installation"]]]
     sessions["address"] = _addresses(rng, day, people, networks, user)
+    sessions["address"][at_cafe] = _cafe_addresses(day, people, networks, user[at_cafe])
     sessions["opens_day"] = np.r_[True, user[1:] != user[:-1]] if len(user) else []
     sessions["joins"] = sessions["opens_day"] & (people.span.join[user] == day.number)
     return sessions
@@ -78,6 +82,12 @@ def _start_seconds(rng: np.random.Generator, day: Day, people: People, user: Int
     usual = people.habits.usual_second[people.circle.leader[user]] + 60 * people.circle.place[user]
     jitter = (REGULAR_SPREAD_SECONDS * rng.standard_normal(len(user))).astype(np.int64)
     return np.where(is_regular, (usual + jitter) % 86_400, seconds)
+
+
+def _cafe_addresses(day: Day, people: People, networks: Networks, user: Integers) -> Codes:
+    """One address for all who sit in the cafe."""
+    cafe = _CAFE_HOMES * people.count + people.circle.cafe[user]
+    return networks.homes(cafe, cafe, day.number)
 
 
 def _addresses(rng: np.random.Generator, day: Day, people: People, networks: Networks, user: Integers) -> Codes:

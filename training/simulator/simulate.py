@@ -24,6 +24,7 @@ from training.simulator.population import People, draw_people, operators
 from training.simulator.sending import send
 from training.simulator.sessions import Day, day_of, draw_sessions
 from training.simulator.wallets import ask, credit
+from training.simulator.words import words
 
 USERS_MIN: Final = 100
 USERS_MAX: Final = 1_000_000
@@ -123,7 +124,8 @@ def simulate(
     """Writes an event log into the folder `out`, day by day, and calls `advance(1)` after each.
 
     The log holds no ground truth. With `truth`, a parquet file of user_id, family, household_id, person_id (who is
-    behind the account), circle_id (who live, work or defraud together) and is_fraud is written there.
+    behind the account), circle_id (who live, work or defraud together), cafe_id (whose visitors are strangers),
+    previous_owner_id (whose phone the person got) and is_fraud is written there.
     Raises ValueError if `out` already holds a log.
     """
     if any(out.glob("day=*")):
@@ -169,6 +171,8 @@ def _write_truth(platform: Platform, truth: Path) -> None:
         "household_id": [None if number == MISSING else f"h{number:06d}" for number in circle.household],
         "person_id": [f"p{number:06d}" for number in operators(circle)],
         "circle_id": [f"g{number:06d}" for number in circle.group],
+        "cafe_id": [None if number == MISSING else f"c{number:06d}" for number in circle.cafe],
+        "previous_owner_id": words(platform.lexicon.user_ids, platform.fleet.previous_owner),
         "is_fraud": circle.is_fraud,
     }
     truth.parent.mkdir(parents=True, exist_ok=True)

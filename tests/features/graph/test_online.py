@@ -127,6 +127,18 @@ def test_a_public_browser_is_a_hub_early(made: Made) -> None:
     assert read(graph, made(100, "u0", "web:cafe", 103))["user_component_users"] == 1
 
 
+def test_a_browser_joins_nobody_who_has_a_phone(made: Made) -> None:
+    visits = [made(10 + at, "ab"[at % 2], "web:cafe", 101 + at / 24) for at in range(6)]
+    phones = [made(at + 1, user, f"idfv:{user}") for at, user in enumerate("ab")]
+    assert read(graph_of(*visits), made(99, "a"))["user_component_users"] == 2
+    assert read(graph_of(*phones, *visits), made(99, "a"))["user_component_users"] == 1
+    late = [made(20 + at, user, f"idfv:{user}", 102) for at, user in enumerate("ab")]
+    graph = graph_of(*visits, *late)
+    assert read(graph, made(99, "a", day=102))["user_component_users"] == 2
+    graph.fold(made(30, "z", day=103))
+    assert read(graph, made(99, "a", day=103))["user_component_users"] == 1
+
+
 def test_what_was_not_seen_for_long_is_forgotten(made: Made) -> None:
     graph = graph_of(
         made(1, "a", payout_destination="d", day=100),

@@ -78,6 +78,45 @@ def test_many_ids_of_one_phone_are_one_piece_of_evidence(made: Made) -> None:
     assert confidence(*phone) == confidence(*turns(made, "android_id:1", attestation="strong"))
 
 
+def rack(made: Made, *owners: str) -> list[Row]:
+    """Accounts a and b on one phone, paid to one destination, to which the owners of other phones are paid, too."""
+    phone = turns(made, "idfv:1", attestation="strong")
+    others = [made(60 + at, user, f"idfv:{user}", 112, attestation="strong") for at, user in enumerate(owners)]
+    paid_too = [made(70 + at, user, day=113, payout_destination="d") for at, user in enumerate(owners)]
+    return [*phone, *paid(made, "d", "d"), *others, *paid_too]
+
+
+def between(one: str, two: str, *rows: Row) -> float:
+    graph = DeviceGraph()
+    for row in rows:
+        graph.fold(row)
+    assert two in graph.accounts_of(one) or graph.same_person(one, two) < PERSON_MIN
+    return graph.same_person(one, two)
+
+
+def test_a_purse_that_is_mostly_one_persons_is_that_persons(made: Made) -> None:
+    couple = [made(1, "c", day=100, payout_destination="d"), made(2, "d", day=100, payout_destination="d")]
+    assert between("c", "d", *couple) < PERSON_MIN
+    assert between("a", "c", *rack(made, "c")) == between("c", "a", *rack(made, "c")) >= PERSON_MIN
+    assert between("c", "d", *rack(made, "c", "d")) >= PERSON_MIN
+    of_two = [made(90, "a", day=114, identity="i1"), made(91, "c", day=114, identity="i2")]
+    assert between("a", "c", *rack(made, "c"), *of_two) < PERSON_MIN
+
+
+def test_a_purse_of_many_strangers_is_no_proof_though_two_of_them_are_one(made: Made) -> None:
+    assert between("a", "c", *rack(made, "c", "d", "e")) < PERSON_MIN
+    assert between("a", "b", *rack(made, "c", "d", "e")) >= PERSON_MIN
+
+
+def test_who_takes_turns_on_a_proven_handset_is_its_person_but_not_who_got_it_later(made: Made) -> None:
+    third = [made(80, "c", "idfv:1", 104, attestation="strong")]
+    back = [made(81, "a", "idfv:1", 105, attestation="strong")]
+    sold = [made(80, "c", "idfv:1", 120, attestation="strong")]
+    assert between("a", "c", *turns(made, "idfv:1", attestation="strong"), *third, *back) < PERSON_MIN
+    assert between("a", "c", *rack(made), *third, *back) >= PERSON_MIN
+    assert between("a", "c", *rack(made), *sold) < PERSON_MIN
+
+
 def test_the_oldest_account_stands_for_the_person(made: Made) -> None:
     graph = DeviceGraph()
     for at, user in enumerate("cab"):

@@ -66,6 +66,13 @@ def test_a_family_and_a_sold_phone_are_not(found: dict[str, dict[str, float]]) -
     assert found["t1"]["device_accounts"] == pytest.approx(1 / np.log(3))
 
 
+def test_a_browser_joins_only_those_who_have_no_phone() -> None:
+    cafe: list[Row] = [(who, Tie.DEVICE, "web:cafe", 90, 99) for who in ("c1", "c2", "n1", "n2")]
+    phones: list[Row] = [(who, Tie.DEVICE, f"gaid:{who}", 90, 99) for who in ("c1", "c2")]
+    found = features({}, cafe + phones).select("user_id", "rings__component_persons").rows()
+    assert {"c1": 1, "c2": 1, "n1": 2, "n2": 2}.items() <= dict(found).items()
+
+
 def test_a_carrier_is_a_hub_and_nothing_else(found: dict[str, dict[str, float]]) -> None:
     assert (found["h00"]["hub_keys"], found["h00"]["network_accounts"]) == (1, 0)
     assert found["h00"]["bad_walks"] == 0

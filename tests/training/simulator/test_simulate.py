@@ -13,6 +13,9 @@ from sklearn.metrics import roc_auc_score
 
 from features.events import Kind, OutcomeKind
 from features.log import PAYLOAD, SCHEMA, Log, record_of, row_of
+from training.simulator.batch import MISSING
+from training.simulator.devices import draw_fleet
+from training.simulator.population import draw_people
 from training.simulator.rhythm import WEEKDAY
 from training.simulator.simulate import Scenario, Summary, simulate
 
@@ -110,6 +113,41 @@ def test_second_hand_devices_pass_from_one_honest_person_to_another(world: World
     passed_on = pairs[(pairs["user_id_old"] != pairs["user_id_new"]) & (pairs["max_old"] < pairs["min_new"])]
     outside_homes = passed_on["user_id_old"].map(world.truth["family"]) != "household"
     assert outside_homes.sum() >= 10
+
+
+def test_strangers_meet_on_a_cafes_machines_at_its_one_address(world: World) -> None:
+    visits = world.events[world.events["device_key"].fillna("").str.startswith("web:")]
+    visitors = visits["user_id"].map(world.truth["cafe_id"])
+    assert visitors.notna().all()
+    machines = visits.assign(cafe=visitors).groupby("device_key")
+    assert (machines["cafe"].nunique() == 1).all()
+    assert 1 < len(machines) <= 3
+    assert machines["user_id"].nunique().max() >= 5
+    of_machines = world.truth.loc[visits["user_id"].unique()]
+    assert of_machines["circle_id"].is_unique
+    assert not of_machines["is_fraud"].any()
+    assert visits.groupby(world.rows["event_time"] // DAY)["ip_key"].nunique().max() == 1
+
+
+def test_a_newcomer_starts_on_the_phone_of_one_who_fell_silent(world: World) -> None:
+    previous = world.truth["previous_owner_id"].dropna()
+    spans = world.events.groupby("user_id")["event_time"].agg(["min", "max"])
+    old, new = spans.reindex(previous), spans.reindex(previous.index)
+    silent = old["max"].to_numpy() < new["min"].to_numpy() + DAY // 24
+    joined = world.events.loc[world.events["kind"] == "sign_up", "user_id"]
+    started = previous[silent & previous.index.isin(joined)]
+    keys = world.events.groupby("user_id")["device_key"].agg(lambda keys: set(keys.dropna()))
+    assert sum(bool(keys[new] & keys[old]) for new, old in started.items()) >= 3
+    assert (world.truth.loc[previous, "circle_id"].to_numpy() != world.truth.loc[previous.index, "circle_id"]).all()
+
+
+def test_one_household_in_a_hundred_has_one_phone() -> None:
+    people = draw_people(np.random.default_rng(1), 20_000, 24)
+    fleet, household = draw_fleet(np.random.default_rng(2), people, 24), people.circle.household
+    homes = pd.DataFrame({"home": household, "phone": fleet.handset[: people.count]})[household != MISSING]
+    members, phones = homes.groupby("home")["phone"].agg(["size", "nunique"]).to_numpy().T
+    assert 0.003 < (phones[members > 1] == 1).mean() < 0.02
+    assert (phones == members)[phones > 1].mean() > 0.95
 
 
 def test_carrier_addresses_are_shared_by_hundreds_and_are_never_ipv6(world: World) -> None:
