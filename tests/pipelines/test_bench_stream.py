@@ -83,6 +83,23 @@ def test_a_window_that_cannot_be_learned_is_left_out_of_the_weeks_and_says_why(f
     assert figures["measured_windows"] == 1
 
 
+def test_test_days_without_fraud_are_a_result_that_says_so(file: Path, mapping: Path, tmp_path: Path) -> None:
+    honest = pl.read_parquet(file).with_columns(
+        is_fraud=pl.col("is_fraud") & (pl.col("paid_at") < pl.datetime(1970, 1, 10))
+    )
+    honest.write_csv(tmp_path / "honest.csv")
+    named = ["--data", tmp_path / "honest.csv", "--mapping", mapping]
+    code, output, figures = bench(*named, "--train-from", "1970-01-03", *DAYS)
+    assert code == 0
+    assert "unknown: one class only" in output
+    assert (figures["auc"], figures["ap"], figures["baseline_ap"], figures["card_precision_at_100"]) == (
+        None,
+        None,
+        None,
+        0,
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

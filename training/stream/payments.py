@@ -14,6 +14,8 @@ from features.windows import DAY
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+UNITS_MAX: Final = 2**53 / 1e6
+"""So that micros are exact in a float, too."""
 NAMED: Final = {
     "time": ("TX_DATETIME", "occurred_at", "datetime", "timestamp", "time"),
     "customer": ("CUSTOMER_ID", "customer_id", "user_id", "card_id", "customer"),
@@ -124,8 +126,8 @@ def _amounts(column: pl.Series) -> Ints:
     if not column.dtype.is_numeric():
         raise PaymentsError(f"column {column.name} must hold amounts as numbers, not {column.dtype}")
     units = column.cast(pl.Float64).to_numpy()
-    if not np.isfinite(units).all():
-        raise PaymentsError(f"column {column.name} holds amounts that are not finite; leave these rows out")
+    if not (np.abs(units) < UNITS_MAX).all():
+        raise PaymentsError(f"column {column.name} holds amounts of {UNITS_MAX:,.0f} or more, or none; leave these out")
     return np.rint(units * 1e6).astype(np.int64)
 
 

@@ -39,6 +39,15 @@ def test_columns_of_other_names_are_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "hours"),
+    [("2024-03-04 10:00", 10), ("2024-03-04T10:00:00Z", 10), ("2024-03-04T10:00:00+02:00", 8), ("2024-03-04", 0)],
+)
+def test_times_are_read_as_people_write_them_and_without_an_offset_as_utc(written: str, hours: int) -> None:
+    payments = payments_of(pl.DataFrame([ROW | {"TX_DATETIME": written}]), {})
+    assert payments.times[0] % (24 * 3_600_000_000) == hours * 3_600_000_000
+
+
+@pytest.mark.parametrize(
     ("broken", "named", "message"),
     [
         (table().drop("TX_FRAUD"), {}, "no column TX_FRAUD or .* for the label.*--columns label=COLUMN"),
@@ -47,7 +56,8 @@ def test_columns_of_other_names_are_named() -> None:
         (table().clear(), {}, "no rows"),
         (table(CUSTOMER_ID=None), {}, "CUSTOMER_ID .customer. is empty in 1 rows"),
         (table(TX_FRAUD=2), {}, "TX_FRAUD must hold 1 for fraud and 0"),
-        (table(TX_AMOUNT=float("inf")), {}, "not finite"),
+        (table(TX_AMOUNT=float("nan")), {}, "TX_AMOUNT holds amounts of 9,007,199,255 or more, or none"),
+        (table(TX_AMOUNT=1e10), {}, "TX_AMOUNT holds amounts of"),
         (table(TX_DATETIME="yesterday"), {}, "holds a text that is no time"),
         (table().with_columns(TX_DATETIME=pl.lit(7)), {}, "must hold times"),
         (table().with_columns(TX_AMOUNT=pl.lit("7")), {}, "must hold amounts as numbers"),

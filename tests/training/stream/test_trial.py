@@ -14,6 +14,11 @@ from training.stream.trial import STEPS, Known, known_at, tried
 WINDOW = Window(date(2024, 3, 16), 7, 7, 7)
 
 
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "ROUNDS", 30)
+
+
 @pytest.fixture(scope="module")
 def known(payments: Payments) -> Known:
     return known_at(payments, WINDOW.delay_days)
