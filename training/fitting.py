@@ -23,6 +23,7 @@ from training.table import Table, matrix, rarest
 PART_CLASS_MIN: Final = 10
 """With fewer rows of a class than this a part would learn those rows, not what they have in common."""
 
+Tell = Callable[[str], object]
 Fitting = Callable[[], lightgbm.Booster | str]
 Slices = Mapping[Target, Mapping[Slice, Rows]]
 
@@ -48,16 +49,23 @@ class Fitted:
 
 
 def fit(
-    slices: Slices, main: Target, recipe: Recipe, context: Mapping[str, Any], advance: Advance = lambda _: None
+    slices: Slices,
+    main: Target,
+    recipe: Recipe,
+    context: Mapping[str, Any],
+    advance: Advance = lambda _: None,
+    tell: Tell = lambda _: None,
 ) -> Fitted:
     """`slices` has the main target, and the other one where it has labels of both classes.
 
     A part that cannot be fitted is left out with its reason. Raises ValueError when no part of the main target is left.
     """
+    tell("search")
     parameters, trials = _parameters(slices[main]["train"], recipe, advance)
     left_out: dict[str, str] = {}
     boosters: dict[str, lightgbm.Booster] = {}
     for name, fitting in _fittings(slices, main, recipe, parameters, advance).items():
+        tell(f"part {name}")
         found = fitting()
         if isinstance(found, str):
             left_out[name] = found
@@ -66,6 +74,7 @@ def fit(
     _check(boosters, left_out, main)
     groups = {part: tuple(booster.feature_name()) for part, booster in boosters.items()}
     model = Model(recipe.features, groups, recipe.categorical, boosters, {}, left_out, context)
+    tell("heads")
     return Fitted(model.with_heads(heads_of(model, slices, main)), parameters, trials)
 
 

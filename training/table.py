@@ -50,6 +50,10 @@ class Table:
             free_raw_data=False,
         ).construct()
 
+    @property
+    def categorical_places(self) -> tuple[int, ...]:
+        return tuple(self.names.index(name) for name in self.categorical)
+
     def rows(self, chosen: slice) -> "Table":
         weights = None if self.weights is None else self.weights[chosen]
         return Table(self.values[chosen], self.labels[chosen], self.names, self.categorical, weights, self.directions)

@@ -12,7 +12,7 @@ from training.boosters import Advance, Parameters, Train
 from training.calibration import decile_table
 from training.estimates import Estimate, as_json, unknown
 from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
-from training.fitting import Fitted, Recipe, Slices, fit
+from training.fitting import Fitted, Recipe, Slices, Tell, fit
 from training.labels import TARGETS, Target, default_maturity, default_precedence, settling_times
 from training.models import Model
 from training.search import Search, Trial
@@ -73,17 +73,22 @@ def train(
     spec: Spec,
     champion: Model | None = None,
     advance: Advance = lambda _: None,
+    tell: Tell = lambda _: None,
 ) -> Trained:
     """Train on the past, calibrate on what came after, measure on what came last.
 
     `frame` has one scored event a row in the order of sequence. Raises ValueError, with the slice and the counts, when
     a slice is empty or has one class, when the frame is out of order, or when no feature varies. `frame` may have the
-    column `release_propensity` (see `training/releases.py`).
+    column `release_propensity` (see `training/releases.py`). `advance` is called once a round, `tell` with the name of
+    each step as it begins.
     """
+    tell("labels and slices")
     labelling, bounds, slices = _slices(frame, outcomes, spec)
-    fitted = _fit(slices, spec, advance)
+    fitted = _fit(slices, spec, advance, tell)
     model, test = fitted.model, slices[spec.target]["test"]
+    tell("scores")
     scored = _scored(model, test)
+    tell("evaluation")
     metrics = _measure(scored, test, spec) | _measure_other(model, slices, spec)
     gains = None if champion is None else _compare(scored, test, champion, spec)
     params = _params(spec, fitted, labelling, bounds, slices[spec.target])
@@ -118,7 +123,7 @@ def _other(main: Target) -> Target:
     return TARGETS[1 - TARGETS.index(main)]
 
 
-def _fit(slices: Slices, spec: Spec, advance: Advance) -> Fitted:
+def _fit(slices: Slices, spec: Spec, advance: Advance, tell: Tell) -> Fitted:
     train_rows = slices[spec.target]["train"]
     context = {
         "target": spec.target,
@@ -128,7 +133,7 @@ def _fit(slices: Slices, spec: Spec, advance: Advance) -> Fitted:
         "base_rate": float(train_rows.labels.mean()),
     }
     recipe = Recipe(spec.features, spec.categorical, spec.parameters, spec.train, spec.search)
-    return fit(slices, spec.target, recipe, context, advance)
+    return fit(slices, spec.target, recipe, context, advance, tell)
 
 
 def _scored(model: Model, rows: Rows, target: Target | None = None) -> Scored:
