@@ -199,6 +199,7 @@ HOPS: Final = {
     DAY: HOUR,
     7 * DAY: 6 * HOUR,
     30 * DAY: DAY,
+    360 * DAY: 30 * DAY,
 }
 
 
@@ -222,6 +223,7 @@ _KIT: Final = "one person needs few phones and networks"
 _TOUCH: Final = "a hand varies, a script and a phone on a rack do not"
 _TRAVEL: Final = "nobody is in two cities within the hour"
 _FARM: Final = "a farm shows as many people, sign-ups and rewards on few phones"
+_SOLD: Final = "phones that are sold on within months go from farm to farm; a year also remembers the slow ones"
 _CROWD: Final = "households and carriers are crowded too, so this only ever weighs, never decides"
 _PAYER: Final = "a partner or campaign under attack changes its pace and its prices"
 _PAYEE: Final = "stolen and farmed money comes together where it is paid out"
@@ -252,6 +254,7 @@ _TABLE: Final[tuple[Windowed, ...]] = (
     *_each(_FARM, _device, "since", "", 30 * DAY),
     *_each(_FARM, _device, "distinct", "user_id", DAY, 7 * DAY, 30 * DAY),
     *_each(_FARM, _device, "distinct", "ip_key", 7 * DAY),
+    *_each(_SOLD, _device, "distinct", "user_id", 360 * DAY),
     *_each(_TOUCH, _device, "variance", "interaction_tap_interval_mean_ms", 7 * DAY),
     *_each(_TOUCH, _device, "max", "interaction_sensor_variance", 7 * DAY),
     *_each(_CROWD, _ip, "count", "", 10 * MINUTE, HOUR, DAY, 7 * DAY),

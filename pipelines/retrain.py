@@ -35,8 +35,8 @@ from training.labels import default_maturity
 from training.models import Model
 from training.train import Spec, Trained, train
 
-RULE: Final = "graph__device_users"
-"""One honest rule to stand beside every model: somebody else has used this device."""
+RULE: Final = "device__distinct_user_id__360d"
+"""One honest rule to stand beside every model: more than one person has used this device within a year."""
 
 
 @dataclass(frozen=True)

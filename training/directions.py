@@ -21,6 +21,7 @@ RISING: Final[dict[str, str]] = {
     "device__distinct_user_id__1d": _PEOPLE,
     "device__distinct_user_id__7d": _PEOPLE,
     "device__distinct_user_id__30d": _PEOPLE,
+    "device__distinct_user_id__360d": _PEOPLE,
     "device__count_sign_up__1d": _PEOPLE,
     "device__count_sign_up__7d": _PEOPLE,
     "device__count_sign_up__30d": _PEOPLE,

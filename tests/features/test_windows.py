@@ -53,7 +53,8 @@ def test_idle_keys_are_forgotten_and_their_room_is_used_again() -> None:
     for at in range(2000):
         windows.fold(row(at * DAY) | {"user_id": f"u{at}", "device_key": f"d{at}"})
         windows.forget(row(at * DAY)["as_of"], 10_000)
-    assert windows.keys < 300
+    # A device is remembered for a year, a person for a month; 4,000 keys were met.
+    assert windows.keys < 450
     assert windows.state_bytes < 8e6
 
 
