@@ -66,11 +66,28 @@ def training(
 @app.command()
 def arena(
     seed: Seed = 7,
-    family: Annotated[str | None, typer.Option(help="a family of your own: FILE.py:NAME")] = None,
+    family: Annotated[str | None, typer.Option(help="a family of your own, FILE.py:NAME, held out of training")] = None,
     users: Annotated[int, typer.Option(help="people on the platform")] = 2000,
     days: Annotated[int, typer.Option(help="days in all; the last third is the arena")] = 75,
 ) -> None:
-    """Attackers against the model: recall, money stopped, honest harm."""
+    r"""Attackers against the model: recall, money stopped and honest harm by family, under the default policy.
+
+    A family of your own is a class in a file; nothing else changes. The file runs with your rights.
+
+    \b
+    class NightShift:
+        name = "night_shift"
+        def people(self, rng, count):    # its accounts: a list of training.simulator.cast.Person
+            return [Person(ring=0, phone=0, destination=0) for _ in range(count)]
+        def act(self, rng, day, world):  # its events of a day, as bodies of POST /v1/events
+            return world.live()          # as ordinary people: send them as they are, changed, or others
+        def watch(self, decisions):      # what became of them: event_id, user_id, kind, action, at
+            ...
+
+    \b
+    `world` offers live(), visit(), withdrawal(), available(), change(), victims(), taken_over(), offers(), members.
+    `trained = True` lets the family act in the past, too. A wrong event is refused with the name of its field.
+    """
     from pipelines.bench.arena import run  # noqa: PLC0415
 
     with explained():

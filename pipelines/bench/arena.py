@@ -19,13 +19,17 @@ from training.arena.loading import SHIPPED, load_family
 from training.arena.measures import Measured, measure
 from training.arena.yardstick import fit_tree
 from training.evaluate import Bootstrap
+from training.labels import settling_times
 from training.models import Model
 from training.simulator.simulate import Scenario
+from training.splits import Boundaries
 from training.train import Spec, train
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC).date()
 TEST_SHARE: Final = 1 / 3
-PEOPLE_PER_FAMILY: Final = 50
+PEOPLE_PER_FAMILY: Final = 48
+# Of the past whose labels have settled: what the boosters learn from, and where the calibration ends.
+TRAIN_SHARE, CALIBRATED_SHARE = 0.75, 0.97
 # Each figure of a total: words, floor, aim, and whether more is better.
 TARGETS: Final = {
     "recall_at_1pct_fpr": ("recall at 1% of the honest", 0.80, 0.90, True),
@@ -46,7 +50,7 @@ def run(seed: int, family: str | None, users: int, days: int) -> None:
 
 
 def fought(setting: Setting, makers: Sequence[Any], folder: Path) -> Any:
-    """The past, a model trained on it as `assay train` does, and the arena under the default policy."""
+    """The past, a model trained on it as `assay retrain` does, and the arena under the default policy."""
     episode = Episode(setting, makers, rules(), folder)
     with progress("the past", setting.past_days) as advance:
         past = episode.past(advance)
@@ -59,8 +63,27 @@ def fought(setting: Setting, makers: Sequence[Any], folder: Path) -> Any:
 
 def trained(past: Past, advance: Any = lambda _: None) -> Model:
     """A model of the past, with the features and the settings that serve."""
-    spec = Spec(FEATURES, CATEGORICAL, VERSION, past.ends, bootstrap=Bootstrap(20))
+    settling = settling_times(past.frame, past.outcomes)
+    spec = Spec(
+        features=FEATURES,
+        categorical=CATEGORICAL,
+        features_version=VERSION,
+        trained_at=past.ends,
+        settling=settling,
+        bounds=_bounds(past, max(settling.values(), default=0)),
+        bootstrap=Bootstrap(20),
+    )
     return train(past.frame, past.outcomes, spec, advance=advance).model
+
+
+def _bounds(past: Past, wait: int) -> Boundaries:
+    """The arena is the test, so a sliver will do for the trainer's own; all that is known when the past ends may be
+    read, of events old enough that silence means something.
+    """
+    begins = int(past.frame["as_of"].min())  # type: ignore[arg-type]  # a column of integers
+    span = past.ends - wait - begins
+    calibrate_from, test_from = (begins + int(share * span) for share in (TRAIN_SHARE, CALIBRATED_SHARE))
+    return Boundaries(calibrate_from, test_from, past.ends, gap=0, patient=False)
 
 
 def rules() -> Rules:
@@ -93,7 +116,8 @@ def _report(measured: Measured, seed: int) -> None:
     rows += [BenchRow(f"honest: {one['family']}", None, _harmed(one)) for one in measured.honest.to_dicts()]
     figures = {name: estimate.value for name, estimate in totals.items()}
     intervals = {name: [estimate.low, estimate.high] for name, estimate in totals.items()}
-    tables = {"families": _by_family(measured.families), "honest": _by_family(measured.honest)}
+    tables: dict[str, Any] = {"thresholds_at_1pct": measured.thresholds}
+    tables |= {"families": _by_family(measured.families), "honest": _by_family(measured.honest)}
     report(f"the arena, seed {seed}", rows, figures | {"intervals": intervals, "seed": seed} | tables)
 
 

@@ -34,23 +34,30 @@ def number(rng: np.random.Generator, letter: str) -> str:
     return f"{letter}{int(rng.integers(1 << 46, 1 << 48)):012x}"
 
 
-def goal_report(rng: np.random.Generator, install: Body, goal: int, micros: int) -> Body:
-    """The postback of a goal (from 0) of an install, as its partner's server would send it."""
-    factor = float(GOAL_FACTORS[goal])
+def report(rng: np.random.Generator, install: Body, told: Body, micros: int) -> Body:
+    """What a partner's server says later of an install: the same person and click, and what is `told`."""
     body = {name: install[name] for name in _KEPT if name in install} | {
         "event_id": number(rng, "e"),
-        "kind": str(Kind.GOAL_REACHED),
-        "goal_id": f"goal-{goal + 1}",
         "partner_transaction_id": number(rng, "t"),
-        "reward_micros": round(install["reward_micros"] * factor / 10_000) * 10_000,
-        "revenue_micros": round(install["revenue_micros"] * factor),
         "revenue_state": str(RevenueState.CONFIRMED if rng.random() < _CONFIRMED else RevenueState.ESTIMATED),
         "schema_version": 1,
     }
     if rng.random() < _SERVER_NAMED:
         address = address_text(_SERVERS[install["partner_id"]])
         body["ip"] = {"address": address, "provenance": str(IpProvenance.PARTNER)}
-    return at(body | _as_partners_know(install if rng.random() < _DEVICE_NAMED else {}), micros)
+    return at(body | _as_partners_know(install if rng.random() < _DEVICE_NAMED else {}) | told, micros)
+
+
+def goal_report(rng: np.random.Generator, install: Body, goal: int, micros: int) -> Body:
+    """The postback of a goal (from 0) of an install."""
+    factor = float(GOAL_FACTORS[goal])
+    told = {
+        "kind": str(Kind.GOAL_REACHED),
+        "goal_id": f"goal-{goal + 1}",
+        "reward_micros": round(install["reward_micros"] * factor / 10_000) * 10_000,
+        "revenue_micros": round(install["revenue_micros"] * factor),
+    }
+    return report(rng, install, told, micros)
 
 
 def _as_partners_know(install: Body) -> Body:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
@@ -53,7 +53,8 @@ class Cohort:
     def ring_of(self) -> dict[str, str]:
         """The ring of each account that has one; no two families have a ring in common."""
         pairs = zip(self.world.people, self.persons, strict=True)
-        return {user: f"{self.name}/{person.ring}" for user, person in pairs if person.ring is not None}
+        own = {user: f"{self.name}/{person.ring}" for user, person in pairs if person.ring is not None}
+        return own | {victim: own[member] for victim, member in self.world.taken.items() if member in own}
 
     def due(self, day: Day) -> list[Row]:
         """The rows that arrive on the day: those begun today, and those of earlier days that were under way."""
@@ -78,8 +79,10 @@ class Cohort:
         return list(fresh.values())
 
     def _checked(self, body: Body, day: Day) -> Event:
+        if not isinstance(body, Mapping):
+            raise ValueError(f"family {self.name}: {body!r} is not valid: an event is a dict, as POST /v1/events takes")
         try:
-            event = parse(body)
+            event = parse(dict(body))
         except ValidationError as failure:
             raise ValueError(f"family {self.name}: {_first_of(failure, body)}") from None
         if not isinstance(event, Event):
@@ -125,9 +128,8 @@ def _bounded(bodies: Iterable[Body], name: str) -> list[Body]:
     return listed
 
 
-def _first_of(failure: ValidationError, body: Any) -> str:
+def _first_of(failure: ValidationError, body: Body) -> str:
     """The first field that is wrong, and the event it is in."""
     error = failure.errors()[0]
     place = ".".join(map(str, error["loc"])) or "the event"
-    kind = body.get("kind") if isinstance(body, Mapping) else type(body).__name__
-    return f"an event of kind {kind} is not valid: {place}: {error['msg']}; send what POST /v1/events takes"
+    return f"an event of kind {body.get('kind')} is not valid: {place}: {error['msg']}; send what POST /v1/events takes"

@@ -5,10 +5,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from training.arena.families.cherry_picker import CherryPicker
+from training.arena.families.click_flooder import ClickFlooder
 from training.arena.families.forger import Forger
+from training.arena.families.mule_ring import MuleRing
+from training.arena.families.patient_farm import PatientFarm
+from training.arena.families.replayer import Replayer
+from training.arena.families.sleeper import Sleeper
+from training.arena.families.takeover import Takeover
 from training.arena.protocol import METHODS, Attackers
 
-SHIPPED: Final[tuple[Callable[[], Attackers], ...]] = (Forger,)
+SHIPPED: Final[tuple[Callable[[], Attackers], ...]] = (
+    Forger,
+    CherryPicker,
+    Takeover,
+    Replayer,
+    ClickFlooder,
+    PatientFarm,
+    MuleRing,
+    Sleeper,
+)
 
 
 def load_family(place: str) -> Callable[[], Attackers]:

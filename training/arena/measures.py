@@ -1,9 +1,11 @@
 """What the arena found: recall among people, rings held, money stopped, and what it cost the honest.
 
 A person is *caught* when a score of theirs, up to and with their first approved withdrawal (their first payout) of the
-period, reaches the threshold. The threshold is the lowest at which at most 1% of the honest people who acted in the
-period are caught by the same rule. So people are counted, not events; an event after the money has left is too late.
-Whoever takes over an account counts as a person of their own, with the events that they sent.
+period, reaches its threshold. There are two, as a model has two heads and a policy two sets of limits: one for
+withdrawals and one for all other events. Both stand where the same share of the honest people who acted in the period
+would be caught, a share so small that at most 1% of the honest are caught by either. So people are counted, not
+events, and an event after the money has left is too late. Whoever takes over an account counts as a person of their
+own, with the events that they sent.
 
 A ring of five or more is *held before its first payout* when the first withdrawal that any of its members asked for
 was not approved, nor were the first requests of at least four in five of the members who asked. A ring in which nobody
@@ -41,20 +43,39 @@ RING_HELD_SHARE: Final = 0.8
 
 
 def peaks(fought: Fought) -> pl.DataFrame:
-    """One row an owner: people's columns, the highest score of each kind before the first payout, and what was held."""
+    """One row an owner: people's columns, what was held, and the highest score before the first payout of either head
+    (`model_event`, `model_withdrawal`; of the tree likewise), missing where the head was never asked.
+    """
     decisions = fought.decisions.with_row_index("place")
     paid = (pl.col("kind") == WITHDRAWAL) & (pl.col("action") == APPROVE)
     first = decisions.filter(paid).group_by("owner").agg(pl.col("place").min().alias("paid_at"))
     early = decisions.join(first, on="owner", how="left").filter(
         pl.col("place") <= pl.col("paid_at").fill_null(1 << 31)
     )
-    tops = early.group_by("owner").agg(pl.col("model", "tree").max())
+    tops = early.group_by("owner").agg(
+        pl.col(name).filter(asked).max().alias(f"{name}_{head}")
+        for name in ("model", "tree")
+        for head, asked in (("event", pl.col("kind") != WITHDRAWAL), ("withdrawal", pl.col("kind") == WITHDRAWAL))
+    )
     held = (pl.col("action") != APPROVE) & (pl.col("amount_micros") > 0)
     counted = decisions.group_by("owner").agg(
         held.any().alias("is_held"),
         ((pl.col("kind") == WITHDRAWAL) & held).any().alias("is_withdrawal_held"),
     )
     return fought.people.join(tops, on="owner", how="left").join(counted, on="owner", how="left")
+
+
+def oddity(people: pl.DataFrame, name: str) -> Floats:
+    """How odd each person's peak is by one score: 1 less the share of the honest who reach it, by the rarer head."""
+    innocent = people.filter(~pl.col("is_fraud"))
+    heads = []
+    for head in ("event", "withdrawal"):
+        column = pl.col(f"{name}_{head}").fill_null(-np.inf)
+        ranked = np.sort(innocent.select(column).to_series().to_numpy())
+        below = np.searchsorted(ranked, people.select(column).to_series().to_numpy(), side="left")
+        heads.append(below / len(ranked))
+    odd: Floats = np.maximum(*heads)
+    return odd
 
 
 def threshold(honest: Floats, share_max: float = FALSE_POSITIVES_MAX) -> float:
@@ -77,16 +98,20 @@ def recall_between(honest: Floats, fraud: Floats, share: float = FALSE_POSITIVES
 
 @dataclass(frozen=True)
 class Measured:
-    """`totals` over families that are not easy, `families` one row each, `honest` one row a family of look-alikes."""
+    """`totals` over families that are not easy, `families` one row each, `honest` one row a family of look-alikes,
+    and the two thresholds of recall as probabilities.
+    """
 
     totals: dict[str, Estimate]
     families: pl.DataFrame
     honest: pl.DataFrame
+    thresholds: dict[str, float]
 
 
 def measure(fought: Fought, bootstrap: Bootstrap) -> Measured:
     """All figures of one arena. Resamples draw people, and for rings whole rings."""
     people = peaks(fought)
+    people = people.with_columns(pl.Series(name, oddity(people, name)) for name in ("model", "tree"))
     honest, fraud = people.filter(~pl.col("is_fraud")), people.filter("is_fraud")
     level = threshold(honest["model"].to_numpy())
     fraud = fraud.with_columns((pl.col("model") >= level).alias("is_caught"))
@@ -104,7 +129,13 @@ def measure(fought: Fought, bootstrap: Bootstrap) -> Measured:
         "held_out_money_stopped": _ratio(stopped, stopped + paid, bootstrap),
         "recall_of_all_families": _share(fraud["is_caught"].to_numpy(), bootstrap),
     }
-    return Measured(totals, families, _honest(honest))
+    return Measured(totals, families, _honest(honest), _limits(honest, level))
+
+
+def _limits(honest: pl.DataFrame, level: float) -> dict[str, float]:
+    """The two thresholds as probabilities: what a policy would have to say to hold 1% of the honest."""
+    tops = {head: honest[f"model_{head}"].fill_null(-np.inf).to_numpy() for head in ("event", "withdrawal")}
+    return {head: threshold(peak, 1 - level) for head, peak in tops.items()}
 
 
 def _rings(fought: Fought, fraud: pl.DataFrame) -> pl.DataFrame:

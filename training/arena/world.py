@@ -1,6 +1,6 @@
 """What attackers can see and do: live an ordinary day, visit once, look at their balance, change their ways."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ class World:
     purse: Purse
     day: Day
     closed: set[str] = field(default_factory=set)
+    taken: dict[str, str] = field(default_factory=dict)
+    """Accounts of others by user id, and whose phone is in them."""
 
     @property
     def people(self) -> list[str]:
@@ -76,7 +78,12 @@ class World:
         chosen = rng.choice(worth, min(count, len(worth)), replace=False)
         return [(self.cast.platform.lexicon.user_ids[user], int(balance[user])) for user in chosen]
 
-    def offers(self) -> list[Mapping[str, Any]]:
+    def taken_over(self, member: str, victim: str, bodies: list[Body]) -> list[Body]:
+        """The events of one's own account as if they were the victim's: same phone and address, another account."""
+        self.taken[victim] = member
+        return [body | {"user_id": victim} for body in bodies]
+
+    def offers(self) -> list[Body]:
         """The apps that pay for an install and for goals, the best paid first, with the fields of an event."""
         catalogue = self.cast.platform.catalogue
         apps = np.flatnonzero(catalogue.style == APP)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from features.events import Kind
 from features.money import MICROS_PER_UNIT
 from training.simulator.actions import Numbering, act, event_rows
 from training.simulator.batch import EVENT, KINDS, MISSING, SECOND, Integers, Rows, blank
@@ -118,12 +119,14 @@ class Cast:
         sessions["address"] = self._addresses(day, user)
         steps = np.cumsum(step_seconds * np.exp(0.5 * self.rng.standard_normal(len(kinds))))
         rows = [
-            event_rows(KINDS[[str(known) for known in KINDS].index(kind)], sessions, sessions["start"] + wait)
+            event_rows(Kind(kind), sessions, sessions["start"] + wait)
             for kind, wait in zip(kinds, (SECOND * steps).astype(np.int64), strict=True)
         ]
         events = np.concatenate([blank(EVENT, 0), *rows])
-        events["duration_ms"] = 1000 * self.rng.uniform(4.0, 40.0, len(events))
-        events["destination"] = self.people.ties.destination[account]
+        asks = events["kind"] == KINDS.index(Kind.WITHDRAWAL_REQUESTED)
+        seconds = np.where(asks, self.rng.uniform(4.0, 40.0, len(events)), self.rng.uniform(0.8, 6.0, len(events)))
+        events["duration_ms"] = np.where(events["kind"] == KINDS.index(Kind.LOGIN), np.nan, 1000 * seconds)
+        events["destination"] = np.where(asks, self.people.ties.destination[account], MISSING)
         return self.sent(events)
 
     def sent(self, events: Rows) -> Any:

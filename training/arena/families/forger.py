@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from training.arena.bodies import goal_report, time_of
+from training.arena.crews import crews
 from training.arena.protocol import Body, Seen
 from training.arena.world import World
 from training.simulator.batch import HOUR
@@ -15,7 +16,9 @@ from training.simulator.catalogue import GOALS
 from training.simulator.family import ORDINARY
 from training.simulator.sessions import Day
 
-FORGED_PER_INSTALL: Final = 0.8
+FORGED_SHARE: Final = 0.9
+# As many goals as a day of an eager person has apps; each costs the crew nothing.
+INSTALLS_SHARE: Final = 0.45
 
 
 class Forger:
@@ -26,18 +29,24 @@ class Forger:
     caught = 0.45
 
     def people(self, rng: np.random.Generator, count: int) -> Sequence[Person]:
-        """Small crews of one to four accounts, each on its own phone; half of a crew is paid to one destination."""
-        like = replace(ORDINARY, apps=0.35, goal=0.25, active=0.4, referred=0.2)
-        crew = np.repeat(np.arange(count), rng.integers(1, 5, count))[:count]
+        """Crews of two to five accounts on two phones, paid to two destinations, in a home."""
+        like = replace(ORDINARY, apps=INSTALLS_SHARE, goal=0.25, active=0.4, ads=0.3)
         return [
-            Person(like, ring=int(one), destination=int(one) if rng.random() < 0.5 else None, patience_units=20)
-            for one in crew
+            Person(
+                like,
+                ring=crew,
+                home=crew,
+                phone=2 * crew + place % 2,
+                destination=2 * crew + place // 2 % 2,
+                patience_units=10,
+            )
+            for crew, place in crews(rng, count, 2, 5)
         ]
 
     def act(self, rng: np.random.Generator, day: Day, world: World) -> Iterable[Body]:
         """An ordinary day, and for most installs a row of goals within hours."""
         bodies = world.live()
-        installs = [body for body in bodies if body["kind"] == "install" and rng.random() < FORGED_PER_INSTALL]
+        installs = [body for body in bodies if body["kind"] == "install" and rng.random() < FORGED_SHARE]
         return bodies + [goal for install in installs for goal in _forged(rng, install)]
 
     def watch(self, decisions: Sequence[Seen]) -> None:
