@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.events import Event
+from features.vector import FEATURES
 from serving.decision import REASONS, Action, Score, Verdict, ceiling, decide_event, decide_withdrawal, reasons_of
 from serving.policy import load_policy
 
@@ -150,6 +151,11 @@ def test_reasons_are_those_that_raised_the_score_each_once_and_at_most_three(wei
     assert len(set(reasons)) == len(reasons)
     assert [raised.index(reason) for reason in reasons] == sorted(raised.index(reason) for reason in reasons)
     assert not raised or reasons[0] == raised[0]
+
+
+def test_whatever_feature_spoke_for_a_score_has_a_code() -> None:
+    unexplained = sorted({name.split("__")[0] for name in FEATURES} - set(REASONS))
+    assert not unexplained, f"give {unexplained} a code in REASONS: a score that they raise could not be explained"
 
 
 def test_an_approval_gives_no_reasons() -> None:
