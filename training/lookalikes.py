@@ -4,10 +4,12 @@ No log says which accounts are one person. The simulator knows, in the file besi
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import polars as pl
+from scipy.stats import beta
 
 from features.graph import PERSON_MIN, DeviceGraph
 
@@ -27,6 +29,27 @@ class Lookalikes:
     def false_share(self) -> float:
         """The share of same-person links that join two people; 0 without links."""
         return self.false_links / self.links if self.links else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The share of `true_pairs` that is linked; 0 without any."""
+        return (self.links - self.false_links) / self.true_pairs if self.true_pairs else 0.0
+
+    @property
+    def false_interval(self) -> tuple[float, float]:
+        """The exact 95% interval of `false_share` (Clopper and Pearson 1934); from 0 to 1 without links.
+
+        It takes links for independent; those within one person's accounts are not quite, so it is a little too narrow.
+        """
+        false, true = self.false_links, self.links - self.false_links
+        low = float(beta.ppf(0.025, false, true + 1)) if false else 0.0
+        return low, float(beta.ppf(0.975, false + 1, true)) if true else 1.0
+
+
+def pooled(parts: Sequence[Lookalikes]) -> Lookalikes:
+    """The counts of several worlds, at least one, together; the largest ring of any."""
+    counts = {name: sum(getattr(part, name) for part in parts) for name in Lookalikes.__dataclass_fields__}
+    return Lookalikes(**counts | {"largest_ring": max(part.largest_ring for part in parts)})
 
 
 def measure(graph: DeviceGraph, truth: pl.DataFrame, confidence_min: float = PERSON_MIN) -> Lookalikes:

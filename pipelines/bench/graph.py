@@ -2,22 +2,25 @@
 
 from pathlib import Path
 
-from pipelines.bench import graph_batch, graph_stream
+from pipelines.bench import graph_batch, graph_lookalikes, graph_stream
 from pipelines.console import BenchRow, UserError, out, progress, report
 
 
 def run(data: Path | None, seed: int) -> None:
-    """On a simulated platform and on generated ties; there is nothing to measure on a folder of one's own."""
+    """On simulated platforms of the seeds from `seed` on, and on generated ties; not on a folder of one's own."""
     if data is not None:
         raise UserError("assay bench graph needs the simulator's truth: run it without --data")
-    out.print("a simulated platform, then ten million ties; about two minutes")
-    with progress("device graph", 2) as advance:
+    seeds = range(seed, seed + graph_lookalikes.WORLDS)
+    out.print("a simulated platform, five more, then ten million ties; about three minutes")
+    with progress("device graph", 3) as advance:
         rows = graph_stream.rows(seed)
+        advance(1)
+        found, figures = graph_lookalikes.rows(graph_lookalikes.measured(seeds))
         advance(1)
         batch = graph_batch.measured(seed)
         advance(1)
-    rows += batch_rows(batch)
-    report("device graph", rows, {row.name: row.measured for row in rows})
+    rows += found + batch_rows(batch)
+    report("device graph", rows, {row.name: row.measured for row in rows} | figures | {"seeds": list(seeds)})
 
 
 def batch_rows(batch: dict[str, float]) -> list[BenchRow]:

@@ -1,5 +1,9 @@
 """Components of ten million ties in an interpreter of their own, so that its peak memory is theirs alone.
 
+The rest of a night is not in it. At a million ties, on one core, the random walks of `known` and the positions take
+33 s together, shape 2 s, acts in step 0.8 s, where joins and components take 0.5 s: the walks are thirty steps from ten
+sets of seeds, the positions thirty orthogonalisations, each over every node that is tied.
+
 Run as a module it prints one JSON object; `measured` starts it and reads that.
 """
 

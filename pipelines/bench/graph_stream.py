@@ -1,7 +1,6 @@
-"""The online device graph on a realistic stream, an edge at a time; one device with a million accounts; look-alikes."""
+"""The online device graph on a realistic stream, an edge at a time, and one device with a million accounts."""
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -9,41 +8,32 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from features.graph import COLUMNS, DeviceGraph
 from features.graph.rows import REFERRALS, devices_of
 from features.log import SCHEMA, Log, Row, is_outcome
-from features.rings.days import days_of, read_day
-from features.rings.edges import edges_of, merge_days
-from features.rings.engines import engine_of
-from features.rings.nightly import end_of
-from features.rings.persons import rings_of
 from pipelines.console import BenchRow
-from training.lookalikes import measure
 from training.simulator.simulate import Scenario, simulate
 
-USERS: Final = 20_000
-"""Links of one person are rare: it takes many people to tell one percent from none."""
+USERS: Final = 3_000
 EVENTS_TIMED: Final = 200_000
-DAYS: Final = 45
+DAYS: Final = 30
 EDGE_MICROS_MAX: Final = 5.0
 ACCOUNTS: Final = 1_000_000
 SLICES: Final = 10
 GROWTH_MAX: Final = 1.5
-FALSE_SHARE_MAX: Final = 0.01
 KEYS: Final = ("payout_destination", "identity", "network_key")
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def rows(seed: int) -> list[BenchRow]:
-    """All of them; the stream is a simulated platform, whose truth the look-alikes are held against."""
+    """Both; the stream is a simulated platform."""
     with TemporaryDirectory(prefix="assay-bench-") as folder:
-        log, truth = Log(Path(folder) / "log"), Path(folder) / "truth.parquet"
-        simulate(Scenario(users=USERS, days=DAYS, seed=seed, start=START.date()), log.folder, truth=truth)
+        log = Log(Path(folder) / "log")
+        simulate(Scenario(users=USERS, days=DAYS, seed=seed, start=START.date()), log.folder)
         events = list(islice((row for row in log.rows(COLUMNS) if not is_outcome(row)), EVENTS_TIMED))
-        return [*_stream(events), *_lookalikes(log, pl.read_parquet(truth)), *crowd()]
+    return [*_stream(events), *crowd()]
 
 
 def _stream(events: list[Row]) -> list[BenchRow]:
@@ -79,62 +69,6 @@ def edges_in(row: dict[str, Any]) -> int:
         return 0
     keys = sum(row[name] is not None for name in KEYS) + sum(1 for _ in devices_of(row))
     return keys + (row["kind"] in REFERRALS and row["referrer_user_id"] is not None)
-
-
-def _lookalikes(log: Log, truth: pl.DataFrame) -> list[BenchRow]:
-    graph = DeviceGraph()
-    for table in log.tables(COLUMNS):
-        graph.learn(table.select(COLUMNS))
-    found = measure(graph, truth)
-    nightly = _mixed_nightly(log, truth)
-    links = f"{found.false_links} of {found.links:,} links, {found.true_pairs:,} true pairs"
-    return [
-        BenchRow(
-            "same-person links that join two people",
-            f"<= {FALSE_SHARE_MAX:.0%}",
-            f"{found.false_share:.2%}: {links}",
-            found.links > 0 and found.false_share <= FALSE_SHARE_MAX,
-        ),
-        BenchRow(
-            "online rings with honest people of two circles (home, dormitory)",
-            "0",
-            f"{found.mixed_rings} of {found.rings:,}, the largest of {found.largest_ring} people",
-            found.rings > 0 and found.mixed_rings == 0,
-        ),
-        BenchRow(
-            "nightly rings with honest people of two circles",
-            "0",
-            f"{nightly.of_two_circles} of {nightly.rings:,}",
-            nightly.rings > 0 and nightly.of_two_circles == 0,
-        ),
-        BenchRow("... and with honest people of two households, room mates being two", None, f"{nightly.of_two_homes}"),
-    ]
-
-
-@dataclass(frozen=True)
-class _Mixed:
-    """Rings of two people or more; those with honest people of two circles, and of two households."""
-
-    rings: int
-    of_two_circles: int
-    of_two_homes: int
-
-
-def _mixed_nightly(log: Log, truth: pl.DataFrame) -> _Mixed:
-    """As of the log's last day. Room mates are of one circle, but have no household in common."""
-    days = days_of(log.folder)
-    ties, _ = merge_days(read_day(log.folder, day).ties for day in days)
-    edges = edges_of(ties, end_of(days[-1]), truth["user_id"])
-    with engine_of("local") as engine:
-        label = rings_of(edges, engine)[: edges.persons]
-    people = pl.DataFrame({"user_id": edges.person_ids, "ring": label}).join(truth, on="user_id")
-    circles, homes = (
-        unit.filter(~pl.col("is_fraud")).n_unique()
-        for unit in (pl.col("circle_id"), pl.coalesce("household_id", "user_id"))
-    )
-    rings = people.group_by("ring").agg(circles.alias("circles"), homes.alias("homes"), pl.len())
-    several = rings.filter(pl.col("len") > 1)
-    return _Mixed(several.height, *(int((several[unit] > 1).sum()) for unit in ("circles", "homes")))
 
 
 def crowd() -> list[BenchRow]:

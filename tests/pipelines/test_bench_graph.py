@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.bench import graph, graph_batch, graph_stream
+from pipelines.bench import graph, graph_batch, graph_lookalikes, graph_stream
 from pipelines.console import UserError
+from training.lookalikes import Lookalikes
 
 
 def test_the_batch_agrees_with_scipy_in_an_interpreter_of_its_own() -> None:
@@ -17,6 +18,25 @@ def test_the_batch_agrees_with_scipy_in_an_interpreter_of_its_own() -> None:
 def test_a_batch_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match="the batch failed"):
         graph_batch.measured(3, ties=-1)
+
+
+def test_a_world_is_simulated_learned_and_held_against_its_truth() -> None:
+    online, nightly, honest = graph_lookalikes.world(400, 3)
+    assert online.true_pairs > 0
+    assert (online.mixed_rings, nightly.of_two_circles) == (0, 0)
+    assert (honest.cafe, honest.household) == (8, 83)
+    assert honest.used_phone > 5
+
+
+def test_few_links_are_no_proof_however_true_they_are() -> None:
+    sides = graph_lookalikes.Mixed(9, 0, 1), graph_lookalikes.Honest(4, 3, 2, 1)
+    few, many = (Lookalikes(links, 0, 900, 9, 0, 4) for links in (70, 80))
+    rows, _ = graph_lookalikes.rows([(few, *sides)])
+    assert rows[0].passed is False
+    rows, figures = graph_lookalikes.rows([(many, *sides)] * 5)
+    assert (rows[0].passed, rows[0].measured) == (True, "0 of 400: 0.00% (0.00% to 0.92%)")
+    assert figures["lookalikes"]["false_high"] < 0.01
+    assert figures["honest"]["cafe"] == 10
 
 
 def test_an_event_has_an_edge_for_each_device_id_and_each_other_key() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from features.graph import COLUMNS, DeviceGraph
 from features.log import Log
-from training.lookalikes import Lookalikes, measure
+from training.lookalikes import Lookalikes, measure, pooled
 from training.simulator.simulate import Scenario, simulate
 
 
@@ -33,6 +33,19 @@ def test_few_links_are_false_and_no_ring_mixes_households(tmp_path: Path, seed: 
 def test_a_rule_without_restraint_would_be_caught(tmp_path: Path) -> None:
     careless = measured(tmp_path, 7, 0.05)
     assert careless.false_share > 0.01
+
+
+def test_without_a_false_link_it_takes_369_to_be_sure_of_one_percent() -> None:
+    assert Lookalikes(369, 0, 500, 9, 0, 4).false_interval == (0.0, pytest.approx(0.0099, abs=1e-4))
+    assert Lookalikes(360, 0, 500, 9, 0, 4).false_interval[1] > 0.01
+    assert Lookalikes(100, 5, 190, 9, 0, 4).false_interval == pytest.approx((0.0164, 0.1128), abs=1e-4)
+    assert Lookalikes(0, 0, 5, 1, 0, 2).false_interval == (0.0, 1.0)
+
+
+def test_worlds_are_counted_together() -> None:
+    both = pooled([Lookalikes(3, 1, 10, 5, 0, 4), Lookalikes(2, 0, 6, 7, 1, 9)])
+    assert both == Lookalikes(5, 1, 16, 12, 1, 9)
+    assert both.recall == 4 / 16
 
 
 def test_false_links_and_mixed_rings_are_counted() -> None:
