@@ -112,3 +112,18 @@ def stream(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
     days = (train_days, delay_days, test_days)
     with explained():
         (run_every_week if every_week else run)(Asked(data, train_from, days, mapping, columns or (), seed))
+
+
+@app.command()
+def nodes(
+    data: Annotated[Path | None, typer.Option(help="a folder: nodes.tsv, edges.parquet or .tsv, splits.npz")] = None,
+    label: Annotated[str | None, typer.Option(help="the column of labels; left out: the last")] = None,
+    positive: Annotated[str | None, typer.Option(help="the label to find; left out: 1, yes, or the rarer")] = None,
+    scores: Annotated[Path | None, typer.Option(help="a Parquet file for the scores of all test nodes")] = None,
+    seed: Seed = 7,
+) -> None:
+    """Nodes of any graph, some of them labelled: AUC, AP and recall at 1% false positives, split by split."""
+    from pipelines.bench.nodes import run  # noqa: PLC0415
+
+    with explained():
+        run(data, seed, label, positive, scores)
