@@ -49,6 +49,7 @@ app.add_typer(cli_shadow.app, name="shadow")
 app.command()(cli_frame.frame)
 app.command()(cli_models.retrain)
 app.command()(cli_models.lineage)
+app.command()(cli_models.monitor)
 cli_graph.app.command()(cli_rings.nightly)
 
 DataFolder = Annotated[

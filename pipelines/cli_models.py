@@ -1,7 +1,8 @@
-"""`assay retrain`, `assay lineage`: challengers, and where a decision comes from."""
+"""`assay retrain`, `assay monitor`, `assay lineage`: challengers, the champion's health, whence a decision comes."""
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from features.home import Home
 from pipelines.console import explained, out
 
 _HOUR_SECONDS = 3600.0
+ALERT_EXIT = 3
+"""The exit code of `assay monitor` when an alert stands; 1 is an error, 2 a wrong option."""
 
 
 def retrain(
@@ -48,3 +51,34 @@ def lineage(event_id: Annotated[str, typer.Argument(help="the event that was dec
 
     with explained():
         show_lineage(lineage_of(Home.from_environment(), event_id))
+
+
+def monitor(
+    days: Annotated[int, typer.Option(help="the recent period: so many days up to --as-of", min=1)] = 7,
+    against: Annotated[
+        int | None,
+        typer.Option(help="compare with so many days before them; left out: the champion's training period", min=1),
+    ] = None,
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="what was known then: 2026-03-01, or RFC 3339; left out: the log's newest")
+    ] = "",
+    metrics: Annotated[Path | None, typer.Option(help="write Prometheus gauges to this textfile, too")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="every finding as one JSON object, no table")
+    ] = False,  # a flag
+) -> None:
+    """Whether features, scores, reasons, calibration, labels and partners are what they were. Exits with 3 on an alert.
+
+    training/monitoring/limits.yaml says from where on a finding is an alert, and why.
+    """
+    from pipelines.frame import instant_said  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.monitor import monitor as run  # noqa: PLC0415
+    from pipelines.shown_monitor import show_json, show_report, write_metrics  # noqa: PLC0415
+
+    with explained():
+        found = run(Home.from_environment(), days, against, instant_said(as_of) if as_of else None)
+        if metrics is not None:
+            write_metrics(found, metrics)
+        (show_json if as_json else show_report)(found)
+    if found.alerts:
+        raise typer.Exit(ALERT_EXIT)

@@ -15,7 +15,7 @@ from features.vector import FEATURES
 from pipelines.cli import app
 
 COMMANDS = (
-    *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "lineage", "promote", "serve", "replay"),
+    *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "monitor", "lineage", "promote", "serve", "replay"),
     *("bench", "frame"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),

@@ -31,10 +31,15 @@ class Bins:
         found = np.clip(np.searchsorted(self.values, values), 0, len(self.values) - 1)
         return np.where(self.values[found] == values, found, len(self.values))
 
+    def all_places(self, values: Vector) -> NDArray[np.int64]:
+        """The bin of each value; missing ones are in one beyond the last."""
+        places, is_known = np.full(len(values), len(self)), ~np.isnan(values)
+        places[is_known] = self.places(values[is_known])
+        return places
+
     def counts(self, values: Vector) -> NDArray[np.int64]:
         """`(bins + 1,)`: how many values each bin holds; the last number is of the missing ones."""
-        known = values[~np.isnan(values)]
-        return np.append(np.bincount(self.places(known), minlength=len(self)), len(values) - len(known))
+        return np.bincount(self.all_places(values), minlength=len(self) + 1)
 
     def names(self, say: Callable[[float], str]) -> list[str]:
         """What each bin holds, in words; `say` puts a value into words."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fold import Vector
-from training.monitoring.bins import quantile_bins
+from training.monitoring.bins import Bins, quantile_bins
 
 Counts = NDArray[np.int64]
 Places = NDArray[np.int64]
@@ -42,11 +42,20 @@ def drift_of(before: Vector, after: Vector, *, categorical: bool = False) -> Dri
     """From `before` to `after`, values of two periods, missing as NaN. None if a period has no events."""
     if not len(before) or not len(after):
         return None
-    missing = [float(np.isnan(values).mean()) for values in (before, after)]
-    bins = quantile_bins(before if missing[0] < 1 else after, PSI_BINS, categorical=categorical)
-    one, two = bins.counts(before), bins.counts(after)
+    bins = bins_of(before, after, categorical=categorical)
     ks = None if categorical else ks_of(before, after)
-    return Drift(psi_of(one, two), chance_of(one, two), ks, *missing)
+    return drift_by(bins.counts(before), bins.counts(after), ks)
+
+
+def bins_of(before: Vector, after: Vector, *, categorical: bool = False) -> Bins:
+    """Those of the earlier period, or of the later one where nothing is known of the earlier."""
+    return quantile_bins(after if np.isnan(before).all() else before, PSI_BINS, categorical=categorical)
+
+
+def drift_by(before: Counts, after: Counts, ks: float | None) -> Drift:
+    """From the counts of the same bins, the missing ones last; neither period is empty."""
+    missing = [float(counts[-1] / counts.sum()) for counts in (before, after)]
+    return Drift(psi_of(before, after), chance_of(before, after), ks, *missing)
 
 
 def psi_of(before: Counts, after: Counts) -> float:
