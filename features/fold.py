@@ -4,7 +4,7 @@ Live traffic comes row by row, histories come as tables; both run the same compi
 feature has one value wherever it is asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,15 +16,26 @@ from features.digests import digest_of
 from features.state import canonical
 from features.state.heap import KEYS, enlarged, new_memory, room
 from features.state.keys import rehashed
-from features.state.observe import fold_row, observe_entity, read_row, values_of_keys
+from features.state.observe import fold_row, read_row, values_of_keys
 from features.state.program import AS_OF, compiled
 from features.state.rows import facts_at, facts_of, facts_of_row
 from features.state.sweep import sweep
+from features.state.table import (
+    Batch,
+    find_records,
+    gather,
+    observe_decay,
+    observe_recent,
+    observe_register,
+    observe_ring,
+    order_of,
+    read_ratios,
+)
 from features.windows import Entity, Ratio, Windowed
 
 Vector = npt.NDArray[np.float64]
 
-TABLE_ROWS_MAX: Final = 32_768
+TABLE_ROWS_MAX: Final = 65_536
 """A table is taken in pieces of so many rows: enough for one key's events to come together, few enough to be small."""
 _WORDS_FIRST: Final = 2**18
 _KEYS_FIRST: Final = 2**12
@@ -75,15 +86,16 @@ class Windows:
 
     def vectors(self, events: pa.Table) -> Vector:
         """`(rows, features)`: what `read` gives for each event before it is learned by `fold`; then all are known."""
-        matrix = np.empty((events.num_rows, self.size))
+        columns = np.full((self.size, events.num_rows), np.nan)
         for begin in range(0, events.num_rows, TABLE_ROWS_MAX):
-            self._observe(events.slice(begin, TABLE_ROWS_MAX), matrix[begin : begin + TABLE_ROWS_MAX])
-        return matrix
+            self._observe(events.slice(begin, TABLE_ROWS_MAX), columns, begin)
+        read_ratios(self._program, columns)
+        return columns.T
 
     def learn(self, events: pa.Table) -> None:
         """Learn a table of events."""
         for begin in range(0, events.num_rows, TABLE_ROWS_MAX):
-            self._observe(events.slice(begin, TABLE_ROWS_MAX), _NO_ROWS)
+            self._observe(events.slice(begin, TABLE_ROWS_MAX), _NO_ROWS, begin)
 
     def of_entity(self, entity: Entity, key: str, as_of: int) -> Vector:
         """The current values of one key, in the order of the entity's features: what Feast's online store holds."""
@@ -130,15 +142,28 @@ class Windows:
             begin = canonical.load(windows._memory, windows._program, words, begin, windows._margin)
         return windows
 
-    def _observe(self, events: pa.Table, into: Vector) -> None:
-        facts = facts_of(events, self._compiled)
-        for entity in range(len(self._compiled.entities)):
-            outs = np.argsort(facts[:, self._compiled.facts.keys + entity], kind="stable")
-            together, done = facts[outs], 0
-            while done < len(outs):
+    def _observe(self, events: pa.Table, into: Vector, first: int) -> None:
+        """Rows from `first` on of the table that is read into `into`."""
+        facts, wanted = facts_of(events, self._compiled), self._compiled
+        gathered = np.empty_like(facts)
+        for entity, part in enumerate(self._program.entities):
+            rows = order_of(facts[part["key"]])
+            gather(facts, wanted.read[entity], rows, gathered)
+            batch = Batch(gathered, np.empty_like(rows), rows + first, into)
+            self._through(batch, find_records, range(entity, entity + 1))
+            self._through(batch, observe_ring, range(part["ring"], part["ring_end"]))
+            self._through(batch, observe_register, range(part["register"], part["register_end"]))
+            self._through(batch, observe_decay, range(part["decay"], part["decay_end"]))
+            self._through(batch, observe_recent, range(part["recent"], part["recent_end"]))
+        self.as_of = int(facts[AS_OF, -1])
+
+    def _through(self, batch: Batch, step: Callable[..., int], numbers: range) -> None:
+        """Take all rows through each part; where a step stops for want of room, some is made."""
+        for number in numbers:
+            done = 0
+            while done < len(batch.records):
                 self._make_room()
-                done = observe_entity(self._memory, self._program, entity, together, outs, done, self._margin, into)
-        self.as_of = int(facts[-1, AS_OF])
+                done = step(self._memory, self._program, number, batch, done, self._margin)
 
     def _make_room(self) -> None:
         """What one event may need, before it is learned: arrays do not grow inside the loops."""

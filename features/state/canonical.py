@@ -104,7 +104,7 @@ def _put_ring(heap: Words, program: Program, number: int, record: int, now: Word
     """How many tiles are left, and each with its start and lanes."""
     ring = program.rings[number]
     where = record + ring.at
-    gone = count_before(heap, where, ring.width, now[0, ring.floor])
+    gone = count_before(heap, where, ring.width, now[ring.floor, 0])
     at = _put(words, at, heap[where + LENGTH] - gone)
     first, last = entry_of(heap, where, ring.width, gone), entry_of(heap, where, ring.width, heap[where + LENGTH])
     for word in range(first, last):
@@ -115,7 +115,7 @@ def _put_ring(heap: Words, program: Program, number: int, record: int, now: Word
 @loop
 def _put_register(heap: Words, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     register = program.registers[number]
-    kept = is_since(heap, record + register.at, now[0, AS_OF] - register.reach)
+    kept = is_since(heap, record + register.at, now[AS_OF, 0] - register.reach)
     at = _put(words, at, heap[record + register.at] if kept else 0)
     return _put(words, at, heap[record + register.at + 1] if kept else 0)
 
@@ -123,7 +123,7 @@ def _put_register(heap: Words, program: Program, number: int, record: int, now: 
 @loop
 def _put_decay(memory: Memory, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     decay = program.decays[number]
-    kept = decayed(memory.heap, memory.floats, record + decay.at, now[0, AS_OF], decay.half_life) != 0
+    kept = decayed(memory.heap, memory.floats, record + decay.at, now[AS_OF, 0], decay.half_life) != 0
     at = _put(words, at, memory.heap[record + decay.at] if kept else 0)
     return _put(words, at, memory.heap[record + decay.at + 1] if kept else 0)
 
@@ -132,7 +132,7 @@ def _put_decay(memory: Memory, program: Program, number: int, record: int, now: 
 def _put_recent(heap: Words, program: Program, number: int, record: int, now: Words, words: Words, at: int) -> int:
     recent = program.recents[number]
     where = record + recent.at
-    gone = count_before(heap, where, WIDTH, now[0, AS_OF] - recent.reach)
+    gone = count_before(heap, where, WIDTH, now[AS_OF, 0] - recent.reach)
     at = _put(words, at, heap[where + LENGTH] - gone)
     for word in range(entry_of(heap, where, WIDTH, gone), entry_of(heap, where, WIDTH, heap[where + LENGTH])):
         at = _put(words, at, heap[word])

@@ -1,10 +1,10 @@
-"""The facts of a row as the compiled loops read them: one row of integers, its columns laid out by `program.Facts`."""
+"""The facts of rows as the compiled loops read them: integers, `(columns, rows)`, laid out by `program.Facts`."""
 
 from typing import Final
 
 import numpy as np
 
-from features.compiling import inlined, loop
+from features.compiling import inlined, lean_loop
 from features.state.heap import Words
 from features.state.program import (
     AS_OF,
@@ -26,7 +26,7 @@ NO_KEY: Final = 0
 
 def blank_facts(wanted: Compiled, count: int) -> Words:
     """Rows to be filled in: zeros, so without keys."""
-    return np.zeros((count, wanted.facts.width), np.int64)
+    return np.zeros((wanted.facts.width, count), np.int64)
 
 
 def complete(wanted: Compiled, facts: Words) -> None:
@@ -35,22 +35,22 @@ def complete(wanted: Compiled, facts: Words) -> None:
     _complete(wanted.program, facts, where.floors, where.starts, where.amounts)
 
 
-@loop
+@lean_loop
 def _complete(program: Program, facts: Words, floors: int, starts: int, amounts: int) -> None:
-    for row in range(len(facts)):
+    for row in range(facts.shape[1]):
         for at in range(len(program.windows)):
             window = program.windows[at]
-            edge = facts[row, AS_OF] - window.over
-            facts[row, floors + at] = edge - edge % window.hop
-            facts[row, starts + at] = facts[row, TIME] - facts[row, TIME] % window.hop
+            edge = facts[AS_OF, row] - window.over
+            facts[floors + at, row] = edge - edge % window.hop
+            facts[starts + at, row] = facts[TIME, row] - facts[TIME, row] % window.hop
         for at in range(len(program.inputs)):
             one = program.inputs[at]
-            if one.kind >= 0 and facts[row, KIND] != one.kind:
-                facts[row, amounts + at] = MISSING
+            if one.kind >= 0 and facts[KIND, row] != one.kind:
+                facts[amounts + at, row] = MISSING
             elif one.form == ONE:
-                facts[row, amounts + at] = 1
+                facts[amounts + at, row] = 1
             else:
-                facts[row, amounts + at] = _shaped(facts[row, one.column], one.form, one.grain)
+                facts[amounts + at, row] = _shaped(facts[one.column, row], one.form, one.grain)
 
 
 @inlined

@@ -1,19 +1,15 @@
-"""The two verbs of the state, a row or a whole table at a time: read what is known as of a row, then fold the row.
-
-A table is read entity by entity and key by key: the events of one key are folded one after the other while its
-record is at hand. Entities and keys do not depend on each other, so the values are those of reading row by row.
-"""
+"""The two verbs of the state for a row: read what is known as of it, then fold it. `table` has those for a table."""
 
 import numpy as np
 
-from features.compiling import inlined, loop
+from features.compiling import inlined, lean_loop
 from features.state.facts import NO_KEY
-from features.state.heap import KEYS, NOWHERE, Floats, Memory, Words, room
+from features.state.heap import KEYS, NOWHERE, Floats, Memory, Words
 from features.state.keys import find, find_or_add
-from features.state.points import decayed, fold_decay, fold_register, is_since, last_of, seconds_since
-from features.state.program import AS_OF, DECAYED, DISTINCT, MISSING, RATIO, SINCE, TIME, Program, Record
-from features.state.recent import count_since, fold_recent
-from features.state.rings import fold_ring, start_ring, totals_as_of, value_of
+from features.state.points import decayed, fold_decay, fold_register, point_value
+from features.state.program import AS_OF, DECAYED, DISTINCT, RATIO, Program, Record
+from features.state.recent import count_since, fold_different
+from features.state.rings import expire, fold_ring, start_ring, totals_as_of, value_of
 
 
 @inlined
@@ -35,59 +31,53 @@ def read_record(
     at = part.feature
     for number in range(part.ring, part.ring_end):
         ring = program.rings[number]
-        totals_as_of(heap, ring, record + ring.at, facts[row, ring.floor], totals)
+        totals_as_of(heap, ring, record + ring.at, facts[ring.floor, row], totals)
         while at < ring.feature_end:
             feature = features[at]
-            into[out, feature.place] = value_of(feature, totals)
+            into[out, feature.place] = value_of(feature, totals, 0)
             at += 1
     while at < part.feature_end:
         feature = features[at]
         if feature.shape == RATIO:
-            into[out, feature.place] = _ratio(into[out, feature.a], into[out, feature.b])
+            into[out, feature.place] = ratio_of(into[out, feature.a], into[out, feature.b])
         else:
-            edge = facts[row, feature.floor]
-            into[out, feature.place] = _value(heap, floats, feature, record + feature.at, facts[row, AS_OF], edge)
+            into[out, feature.place] = _value(heap, floats, feature, record + feature.at, facts, row)
         at += 1
 
 
 @inlined
-def _ratio(top: float, bottom: float) -> float:
+def ratio_of(top: float, bottom: float) -> float:
     return np.nan if bottom == 0 else top / bottom
 
 
 @inlined
-def _value(heap: Words, floats: Floats, feature: Record, at: int, as_of: int, floor: int) -> float:
+def _value(heap: Words, floats: Floats, feature: Record, at: int, facts: Words, row: int) -> float:
     if feature.shape == DECAYED:
-        return decayed(heap, floats, at, as_of, feature.over) / feature.scale
+        return decayed(heap, floats, at, facts[AS_OF, row], feature.over) / feature.scale
     if feature.shape == DISTINCT:
-        return count_since(heap, at, floor)
-    if not is_since(heap, at, floor):
-        return np.nan
-    if feature.shape == SINCE:
-        return seconds_since(heap, at, as_of)
-    return last_of(heap, at, feature.scale)
+        return count_since(heap, at, facts[feature.floor, row])
+    return point_value(heap, feature, at, facts, row)
 
 
 @inlined
 def fold_record(memory: Memory, program: Program, entity: int, record: int, facts: Words, row: int) -> None:
     """Learn one event of one key."""
     heap, floats, lanes, part = memory.heap, memory.floats, program.lanes, program.entities[entity]
-    time, as_of = facts[row, TIME], facts[row, AS_OF]
     for number in range(part.ring, part.ring_end):
         ring = program.rings[number]
+        expire(heap, ring, record + ring.at, facts[ring.floor, row])
         fold_ring(heap, lanes, ring, record + ring.at, facts, row)
     for number in range(part.register, part.register_end):
         register = program.registers[number]
-        if facts[row, register.input] != MISSING:
-            fold_register(heap, record + register.at, time, facts[row, register.input])
+        fold_register(heap, register, record + register.at, facts, row)
     for number in range(part.decay, part.decay_end):
         decay = program.decays[number]
-        if facts[row, decay.input] != MISSING:
-            fold_decay(heap, floats, record + decay.at, time, as_of, facts[row, decay.input], decay.half_life)
+        at = record + decay.at
+        known = decayed(heap, floats, at, facts[AS_OF, row], decay.half_life)
+        fold_decay(heap, floats, decay, at, known, facts, row)
     for number in range(part.recent, part.recent_end):
         recent = program.recents[number]
-        if facts[row, recent.input] != MISSING and facts[row, recent.column] != NO_KEY:
-            fold_recent(heap, record + recent.at, time, facts[row, recent.column], as_of - recent.reach)
+        fold_different(heap, recent, record + recent.at, facts, row)
 
 
 @inlined
@@ -101,11 +91,11 @@ def record_of(memory: Memory, program: Program, entity: int, key: int) -> int:
     return record
 
 
-@loop
+@lean_loop
 def read_row(memory: Memory, program: Program, facts: Words, into: Floats) -> None:
     """Write every feature as of the first row of `facts` into `into[0]`: missing (NaN) without a key."""
     for entity in range(len(program.entities)):
-        key = facts[0, program.entities[entity].key]
+        key = facts[program.entities[entity].key, 0]
         record = NOWHERE if key == NO_KEY else find(memory, entity, key)
         if record == NOWHERE:
             read_nothing(program, entity, np.nan if key == NO_KEY else 0.0, into, 0)
@@ -113,43 +103,16 @@ def read_row(memory: Memory, program: Program, facts: Words, into: Floats) -> No
             read_record(memory, program, entity, record, facts, 0, into, 0)
 
 
-@loop
+@lean_loop
 def fold_row(memory: Memory, program: Program, facts: Words) -> None:
     """Learn the first row of `facts`. The caller has made sure of the room."""
     for entity in range(len(program.entities)):
-        key = facts[0, program.entities[entity].key]
+        key = facts[program.entities[entity].key, 0]
         if key != NO_KEY:
             fold_record(memory, program, entity, record_of(memory, program, entity, key), facts, 0)
 
 
-@loop
-def observe_entity(
-    memory: Memory, program: Program, entity: int, facts: Words, outs: Words, begin: int, margin: int, into: Floats
-) -> int:
-    """Read, then fold, the rows of `facts` from `begin` on; those of one key lie together. Row `i` is `into[outs[i]]`.
-
-    Returns where it stopped: at the end, or before a row for which less than `margin` words or half the index are left.
-    `into` has as many rows as there are to be read, or none when they are only to be learned.
-    """
-    reads, before, record = len(into) > 0, NO_KEY, NOWHERE
-    column = program.entities[entity].key
-    for row in range(begin, len(facts)):
-        if room(memory.heap) < margin or 2 * memory.heap[KEYS] >= len(memory.table):
-            return row
-        key = facts[row, column]
-        if key == NO_KEY:
-            if reads:
-                read_nothing(program, entity, np.nan, into, outs[row])
-            continue
-        if key != before:
-            before, record = key, record_of(memory, program, entity, key)
-        if reads:
-            read_record(memory, program, entity, record, facts, row, into, outs[row])
-        fold_record(memory, program, entity, record, facts, row)
-    return len(facts)
-
-
-@loop
+@lean_loop
 def values_of_keys(memory: Memory, program: Program, entity: int, keys: Words, now: Words, into: Floats) -> None:
     """The features of each key of one entity as of the instant `now`; other columns of `into` are left alone."""
     for at in range(len(keys)):

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from features.compiling import inlined
-from features.state.heap import Floats, Words
+from features.state.heap import Floats, Words, nth
+from features.state.program import AS_OF, MISSING, SINCE, TIME, Record
 
 POINT_WORDS: Final = 2
 NEGLIGIBLE: Final = 1e-10
@@ -19,40 +20,44 @@ _NEVER: Final = 0
 
 
 @inlined
-def fold_register(heap: Words, at: int, event_time: int, value: int) -> None:
+def fold_register(heap: Words, register: Record, at: int, facts: Words, row: int) -> None:
     """Times are kept one higher, so that zero stays free for never."""
-    if heap[at] == _NEVER or event_time >= heap[at] - 1:
-        heap[at], heap[at + 1] = event_time + 1, value
+    event_time, value = facts[nth(TIME), nth(row)], facts[nth(register.input), nth(row)]
+    if value != MISSING and (heap[nth(at)] == _NEVER or event_time >= heap[nth(at)] - 1):
+        heap[nth(at)], heap[nth(at + 1)] = event_time + 1, value
 
 
 @inlined
 def is_since(heap: Words, at: int, floor: int) -> bool:
     """Whether the register was written, with a time not below `floor`."""
-    return heap[at] != _NEVER and heap[at] - 1 >= floor
+    return heap[nth(at)] != _NEVER and heap[nth(at)] - 1 >= floor
 
 
 @inlined
-def last_of(heap: Words, at: int, scale: float) -> float:
-    return heap[at + 1] / scale
-
-
-@inlined
-def seconds_since(heap: Words, at: int, as_of: int) -> float:
-    return (as_of - (heap[at] - 1)) / 1_000_000
+def point_value(heap: Words, feature: Record, at: int, facts: Words, row: int) -> float:
+    """The register's last value, or the seconds since then; missing (NaN) when it left the window."""
+    if not is_since(heap, at, facts[nth(feature.floor), nth(row)]):
+        return np.nan
+    if feature.shape == SINCE:
+        return (facts[nth(AS_OF), nth(row)] - (heap[nth(at)] - 1)) / 1_000_000
+    return heap[nth(at + 1)] / feature.scale
 
 
 @inlined
 def decayed(heap: Words, floats: Floats, at: int, as_of: int, half_life: int) -> float:
     """The sum as of an instant, unscaled."""
-    if floats[at] == 0:
+    if floats[nth(at)] == 0:
         return 0.0
-    amount = floats[at] * np.exp2(-(as_of - heap[at + 1]) / half_life)
+    amount = floats[nth(at)] * np.exp2(-(as_of - heap[nth(at + 1)]) / half_life)
     return amount if abs(amount) >= NEGLIGIBLE else 0.0
 
 
 @inlined
-def fold_decay(heap: Words, floats: Floats, at: int, time: int, as_of: int, amount: int, half_life: int) -> None:
-    """Add one event's amount, as old as it is by now."""
-    late = 1.0 if time == as_of else np.exp2(-(as_of - time) / half_life)
-    floats[at] = decayed(heap, floats, at, as_of, half_life) + amount * late
-    heap[at + 1] = as_of
+def fold_decay(heap: Words, floats: Floats, decay: Record, at: int, known: float, facts: Words, row: int) -> None:
+    """Add one event's amount, as old as it is by now, to what is `known`, the sum as of now."""
+    as_of, amount = facts[nth(AS_OF), nth(row)], facts[nth(decay.input), nth(row)]
+    if amount != MISSING:
+        age = as_of - facts[nth(TIME), nth(row)]
+        late = 1.0 if age == 0 else np.exp2(-age / decay.half_life)
+        floats[nth(at)] = known + amount * late
+        heap[nth(at + 1)] = as_of

@@ -41,9 +41,9 @@ ENTITY: Final = _record(
 INPUT: Final = _record("column kind form grain")
 WINDOW: Final = _record("over hop")
 RING: Final = _record("floor start at lane lowest lanes width feature feature_end")
-REGISTER: Final = _record("at input reach")
-DECAY: Final = _record("at input half_life")
-RECENT: Final = _record("at input column reach")
+REGISTER: Final = _record("at input reach feature feature_end")
+DECAY: Final = _record("at input half_life feature feature_end")
+RECENT: Final = _record("at input column reach feature feature_end")
 FEATURE: Final = _record("shape place at a b count over floor", "scale empty")
 
 
@@ -73,6 +73,8 @@ class Compiled:
     measures: list[Measure]
     columns: list[str]
     facts: "Facts"
+    read: list[Words]
+    """Per entity: the columns of the facts that its parts read."""
     words_per_event_max: int
 
 
@@ -116,6 +118,10 @@ class _Compiler:
         at, self.words = self.words, self.words + words
         return at
 
+    def span(self, group: Sequence[object]) -> tuple[int, int]:
+        """The first and the end of the features about to be laid out for a group."""
+        return len(self.tables["features"]), len(self.tables["features"]) + len(group)
+
     def entity(self, placed: Sequence[tuple[int, Windowed]]) -> None:
         """Lay out the record of one entity."""
         self.words = RECORD_HEAD
@@ -141,7 +147,7 @@ class _Compiler:
         adding = list(dict.fromkeys(one for _, feature in group for one in self._added(feature)))
         lowest = list(dict.fromkeys(self._kept(feature) for _, feature in group if feature.aggregate in _EXTREME))
         lanes = [*adding, *lowest]  # a sum and a minimum of one column are two lanes of one input
-        first_lane, first_feature = len(self.tables["lanes"]), len(self.tables["features"])
+        first_lane, features = len(self.tables["lanes"]), self.span(group)
         self.tables["lanes"] += lanes
         for place, feature in group:
             own = [adding.index(one) for one in self._added(feature)]
@@ -157,8 +163,7 @@ class _Compiler:
                 len(adding),
                 len(lanes),
                 1 + len(lanes),
-                first_feature,
-                len(self.tables["features"]),
+                *features,
             )
         )
 
@@ -180,7 +185,8 @@ class _Compiler:
         measure, kind = group[0][1].measure, group[0][1].kind
         at = self.take(2)
         reach = max(feature.over + feature.hop for _, feature in group)
-        self.tables["registers"].append((at, self.input(measure, kind, VALUE if measure else ONE), reach))
+        amount = self.input(measure, kind, VALUE if measure else ONE)
+        self.tables["registers"].append((at, amount, reach, *self.span(group)))
         for place, feature in group:
             self.feature(place, feature, at=at)
 
@@ -188,14 +194,16 @@ class _Compiler:
         for place, feature in group:
             at = self.take(2)
             form = VALUE if feature.measure else ONE
-            self.tables["decays"].append((at, self.input(feature.measure, feature.kind, form), feature.over))
+            amount = self.input(feature.measure, feature.kind, form)
+            self.tables["decays"].append((at, amount, feature.over, *self.span([(place, feature)])))
             self.feature(place, feature, at=at)
 
     def recent(self, group: list[tuple[int, Windowed]]) -> None:
         column = self.columns.setdefault(group[0][1].measure, len(self.columns))
         at = self.take(QUEUE_WORDS)
         reach = max(feature.over + feature.hop for _, feature in group)
-        self.tables["recents"].append((at, self.input("", group[0][1].kind, ONE), column, reach))
+        amount = self.input("", group[0][1].kind, ONE)
+        self.tables["recents"].append((at, amount, column, reach, *self.span(group)))
         for place, feature in group:
             self.feature(place, feature, at=at)
 
@@ -272,7 +280,8 @@ def compiled(features: Sequence[Windowed | Ratio]) -> Compiled:
     margin = _words_per_event_max(program)
     facts = _facts(len(measures), len(compiler.columns), len(entities), len(program.windows), len(program.inputs))
     _point_at(program, facts)
-    return Compiled(program, entities, measures, list(compiler.columns), facts, margin)
+    read = [_columns_read(program, part) for part in program.entities]
+    return Compiled(program, entities, measures, list(compiler.columns), facts, read, margin)
 
 
 def _facts(*counts: int) -> Facts:
@@ -292,6 +301,19 @@ def _point_at(program: Program, facts: Facts) -> None:
     for part in (program.registers, program.decays, program.recents):
         part["input"] += facts.amounts
     program.recents["column"] += facts.values
+
+
+def _columns_read(program: Program, part: Record) -> Words:
+    """By the parts of one entity's records, all of them."""
+    rings = program.rings[part["ring"] : part["ring_end"]]
+    lanes = [program.lanes[ring["lane"] : ring["lane"] + ring["lanes"]] for ring in rings]
+    registers = program.registers[part["register"] : part["register_end"]]
+    decays = program.decays[part["decay"] : part["decay_end"]]
+    recents = program.recents[part["recent"] : part["recent_end"]]
+    floors = program.features["floor"][part["feature"] : part["feature_end"]]
+    amounts = [*lanes, registers["input"], decays["input"], recents["input"]]
+    always = np.array([TIME, AS_OF, part["key"]])
+    return np.unique(np.concatenate([always, floors, rings["start"], *amounts, recents["column"]]))
 
 
 def _ratios(compiler: _Compiler, features: Sequence[Windowed | Ratio], entity: Entity) -> None:

@@ -55,22 +55,22 @@ def facts_of(events: pa.Table, wanted: Compiled) -> Words:
         return numbers_of(events[measure.column], measure) if known else np.full(count, MISSING)
 
     facts, where = blank_facts(wanted, count), wanted.facts
-    facts[:, TIME] = events["event_time"].to_numpy()
-    facts[:, AS_OF] = events["as_of"].to_numpy()
-    facts[:, KIND] = pc.index_in(events["kind"], _KINDS).to_numpy()
+    facts[TIME] = events["event_time"].to_numpy()
+    facts[AS_OF] = events["as_of"].to_numpy()
+    facts[KIND] = pc.index_in(events["kind"], _KINDS).to_numpy()
     for at, measure in enumerate(wanted.measures):
-        facts[:, where.numbers + at] = measured(measure)
+        facts[where.numbers + at] = measured(measure)
     for at, column in enumerate(wanted.columns):
-        facts[:, where.values + at] = of_column(column)
+        facts[where.values + at] = of_column(column)
     for at, entity in enumerate(wanted.entities):
-        facts[:, where.keys + at] = of_column(entity.value)
+        facts[where.keys + at] = of_column(entity.value)
     complete(wanted, facts)
     return facts
 
 
 def facts_of_row(row: Mapping[str, Any], wanted: Compiled, into: Words) -> None:
-    """The same for one row, into `into`, `(1, width)`."""
-    one, where = into[0], wanted.facts
+    """The same for one row, into `into`, `(columns, 1)`."""
+    one, where = into[:, 0], wanted.facts
     one[TIME], one[AS_OF], one[KIND] = row["event_time"], row["as_of"], _KIND_OF[row["kind"]]
     said = [number_of(row.get(measure.column), measure) for measure in wanted.measures]
     said += [digest_in(row, column) for column in wanted.columns]
@@ -82,6 +82,6 @@ def facts_of_row(row: Mapping[str, Any], wanted: Compiled, into: Words) -> None:
 def facts_at(as_of: int, wanted: Compiled) -> Words:
     """One row without keys: an instant."""
     facts = blank_facts(wanted, 1)
-    facts[0, AS_OF] = as_of
+    facts[AS_OF, 0] = as_of
     complete(wanted, facts)
     return facts

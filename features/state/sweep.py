@@ -16,9 +16,9 @@ def is_idle(memory: Memory, program: Program, record: int, now: Words) -> bool:
     part = program.entities[memory.heap[record + RECORD_ENTITY]]
     for number in range(part.ring, part.ring_end):
         ring = program.rings[number]
-        if has_tiles_since(memory.heap, ring, record + ring.at, now[0, ring.floor]):
+        if has_tiles_since(memory.heap, ring, record + ring.at, now[ring.floor, 0]):
             return False
-    return not _remembers(memory, program, part, record, now[0, AS_OF])
+    return not _remembers(memory, program, part, record, now[AS_OF, 0])
 
 
 @loop
