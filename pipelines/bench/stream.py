@@ -10,7 +10,7 @@ from pipelines.bench.feature_handbook import file_of
 from pipelines.console import BenchRow, UserError, err, out, progress, report
 from training.estimates import Estimate
 from training.stream.payments import Payments, PaymentsError
-from training.stream.protocol import Window, every_week, last_window, parsed
+from training.stream.protocol import Window, every_week, last_window, parsed, rows_of
 from training.stream.reading import read_columns, read_payments
 from training.stream.trial import STEPS, Figures, Known, Trial, known_at, tried
 
@@ -35,6 +35,7 @@ def run(asked: Asked) -> None:
     began = time.perf_counter()
     payments = _read(asked)
     window = _window(asked, payments)
+    rows_of(payments, window)  # what cannot be measured is refused before the long part
     with progress("stream", 2 + STEPS) as advance:
         trial = tried(payments, known_at(payments, window.delay_days, advance), window, asked.seed, advance)
     seconds = time.perf_counter() - began
