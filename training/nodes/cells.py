@@ -51,7 +51,8 @@ def truths(column: pl.Series, positive: str | None = None) -> tuple[Floats, str]
     if positive is None and len(values) > 2:
         raise ValueError(
             f"the label column `{column.name}` has {len(values)} values ({shown}...): name the one to find with "
-            "--positive VALUE, and all others count as its opposite; or choose another column with --label"
+            "--positive VALUE, and all others count as its opposite (blank those that mean unknown); or choose another "
+            "column with --label"
         )
     chosen = positive if positive is not None else _positive(values)
     found = np.array([np.nan if cell is None else float(cell == chosen) for cell in column.to_list()])

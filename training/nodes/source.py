@@ -17,9 +17,9 @@ from training.nodes.cells import NAMES_SHOWN, Floats, trimmed, truths
 
 NODES_FILE: Final = "nodes.tsv"
 EDGES_FILES: Final = ("edges.parquet", "edges.tsv")
-NODES_MAX: Final = 1_000_000
+NODES_MAX: Final = 300_000
 EDGES_MAX: Final = 20_000_000
-"""More than either is refused: the spectral position would take hours."""
+"""More than either is refused: some four hundred columns a node would not fit in memory, nor positions in minutes."""
 
 
 @dataclass(frozen=True)
