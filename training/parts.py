@@ -27,6 +27,7 @@ from training.table import Table
 
 GRAPH_PREFIX: Final = "graph__"
 GROUP: Final = "assay.models"
+_SHARED: Final = tuple(f"{entity}__distinct_user_id__" for entity in ("device", "destination", "identity"))
 
 OWN_PAST: Final[dict[str, str]] = {
     "event__kind": "a login, a withdrawal and a proof of identity are not alike",
@@ -81,7 +82,8 @@ def _behaviour(names: Sequence[str], categorical: Sequence[str]) -> tuple[str, .
 
 
 def _graph(names: Sequence[str], categorical: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name.startswith(GRAPH_PREFIX))
+    """Who is tied to whom: the device graph, and the people whom one phone, purse or identity serves."""
+    return tuple(name for name in names if name.startswith((GRAPH_PREFIX, *_SHARED)))
 
 
 def _own_past(names: Sequence[str], categorical: Sequence[str]) -> tuple[str, ...]:
@@ -110,6 +112,12 @@ def outside_parts() -> dict[str, Callable[[Table], Any]]:
     if taken:
         raise ValueError(f"{GROUP}: the name {taken[0]!r} is taken or is no identifier: rename that entry point")
     return {point.name: _loaded(point) for point in points}
+
+
+def outside_versions() -> tuple[str, ...]:
+    """What is installed in the group, in words that change when another version of it is installed."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return tuple(f"{point.name}={point.value} {point.dist.version if point.dist else ''}" for point in points)
 
 
 def _loaded(point: EntryPoint) -> Callable[[Table], Any]:
