@@ -30,7 +30,8 @@ def test_every_part_finds_features_of_today() -> None:
     assert not set(OWN_PAST) - set(FEATURES)
     assert not set(RISING) - set(FEATURES)
     assert set(features_of("behaviour")) | set(features_of("graph")) == set(FEATURES)
-    assert all(name.startswith("graph__") for name in features_of("graph"))
+    tied = ("graph__", "device__distinct_user_id__", "destination__distinct_user_id__", "identity__distinct_user_id__")
+    assert all(name.startswith(tied) for name in features_of("graph"))
     assert set(features_of("takeover")) == set(OWN_PAST)
     assert not set(features_of("anomaly")) & set(CATEGORICAL)
 
