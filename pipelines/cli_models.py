@@ -24,6 +24,11 @@ def retrain(
         ),
     ] = None,
     every_hours: Annotated[float | None, typer.Option(help="go on doing so, this often", min=0.01)] = None,
+    search_seconds: Annotated[
+        float, typer.Option(help="look for better parameters so long, on the training slice alone", min=0)
+    ] = 0.0,
+    engine: Annotated[str, typer.Option(help="what fits the boosters: local, or dask for several processes")] = "local",
+    workers: Annotated[int, typer.Option(help="processes of the engine dask", min=1)] = 2,
 ) -> None:
     """Take in what arrived, train a challenger, judge it, register it with its verdict. It never promotes itself.
 
@@ -31,6 +36,7 @@ def retrain(
     settings and code are never trained twice.
     """
     from pipelines.backfill import backfill  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.retrain import How  # noqa: PLC0415
     from pipelines.retrain import retrain as run  # noqa: PLC0415
     from pipelines.shown import show_registered  # noqa: PLC0415
 
@@ -38,7 +44,8 @@ def retrain(
         with explained():
             home = Home.from_environment()
             backfill(home)
-            show_registered(run(home, None if as_of is None else micros_of(as_of.replace(tzinfo=UTC))))
+            until = None if as_of is None else micros_of(as_of.replace(tzinfo=UTC))
+            show_registered(run(home, until, How(search_seconds, engine, workers)))
         if every_hours is None:
             return
         out.print(f"next in {every_hours:g} hours")

@@ -4,7 +4,7 @@ Promotion is its own act.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version as installed
@@ -27,16 +27,32 @@ from pipelines.steps import MANIFEST, Made, Steps, digest_of, digest_of_file
 from serving.policy import load_policy
 from training import artefact, costs, registry
 from training.assess import table_of
+from training.boosters import Train
 from training.card import Judged, describe
+from training.distributed import engine
 from training.evaluate import Bootstrap
 from training.gate import Rules, Verdict, judge
 from training.kept import MODEL, keep, read_kept
 from training.labels import default_maturity
 from training.models import Model
+from training.parts import outside_versions
+from training.search import Search
 from training.train import Spec, Trained, train
 
 RULE: Final = "device__distinct_user_id__360d"
 """One honest rule to stand beside every model: more than one person has used this device within a year."""
+
+
+@dataclass(frozen=True)
+class How:
+    """Seconds to look for better parameters (0: none), and the engine that fits: local, or dask with its workers."""
+
+    search_seconds: float = 0.0
+    engine: str = "local"
+    workers: int = 2
+
+
+PLAIN: Final = How()
 
 
 @dataclass(frozen=True)
@@ -46,15 +62,17 @@ class Registered:
     trained: Trained
 
 
-def retrain(home: Home, as_of: int | None = None) -> Registered:
+def retrain(home: Home, as_of: int | None = None, how: How = PLAIN) -> Registered:
     """Train a challenger, judge it against the champion and by the policy, and register it with its verdict.
 
     `as_of` (microseconds; left out: the log's newest) trains as on that day: later events and outcomes are not read.
+    `how` looks for parameters first, or fits on Dask's workers.
     Every step is kept under a digest of what it was made from: what was killed goes on where it was, and the same
     data, settings and code are never trained or registered twice.
     """
-    steps, source = Steps(home.steps), _source(home, as_of)
-    made = steps.run("train", source.inputs, lambda folder: _train(home, source, folder))
+    with engine(how.engine, how.workers) as on_workers:
+        steps, source = Steps(home.steps), _source(home, as_of, how, on_workers)
+        made = steps.run("train", source.inputs, lambda folder: _train(home, source, folder))
     trained = read_kept(made.folder)
     verdict = judge(trained.metrics, None, Rules(), trained.difference)
     judging = {"trained": made.digest, "policy": load_policy().version, "costs": digest_of_file(costs.DEFAULT)}
@@ -77,13 +95,14 @@ class _Source:
     inputs: dict[str, Any]
 
 
-def _source(home: Home, as_of: int | None) -> _Source:
+def _source(home: Home, as_of: int | None, how: How, on_workers: Train | None) -> _Source:
     until = Log(home.log).last()[1] if as_of is None else as_of
     frame = _frame(home).filter(pl.col("as_of") <= until)
     outcomes = outcomes_of(Log(home.log)).filter(pl.col("recorded_at") <= until)
     if frame.is_empty():
         raise UserError(f"{home.log} holds no event before {instant_of(until):%Y-%m-%d %H:%M}")
-    spec, champion = _spec(home, frame, until), champion_version(home)
+    search = Search(seconds=how.search_seconds) if how.search_seconds else None
+    spec, champion = replace(_spec(home, frame, until), search=search, train=on_workers), champion_version(home)
     written = BytesIO()
     outcomes.write_ipc(written)
     inputs = {
@@ -99,9 +118,9 @@ def _source(home: Home, as_of: int | None) -> _Source:
 
 @cache
 def _code() -> str:
-    """A digest of the training package and of the library that fits."""
+    """A digest of the training package, of the parts that others add, and of the library that fits."""
     sources = {file.name: digest_of_file(file) for file in sorted(Path(training.__path__[0]).rglob("*.py"))}
-    return digest_of([sources, installed("lightgbm"), VERSION])
+    return digest_of([sources, installed("lightgbm"), VERSION, *outside_versions()])
 
 
 def _train(home: Home, source: _Source, folder: Path) -> None:

@@ -62,7 +62,7 @@ def _quiet() -> int:
 def _settings(parameters: Parameters, table: Table) -> dict[str, Any]:
     given = parameters.lightgbm(table)
     # What the workers decide among themselves, and what only matters where rounds are counted.
-    for name in ("num_threads", "deterministic", "force_row_wise", "metric"):
+    for name in ("num_threads", "deterministic", "force_row_wise", "force_col_wise", "metric"):
         given.pop(name)
     return given | {"tree_learner": "data"}
 

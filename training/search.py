@@ -53,6 +53,11 @@ def found_parameters(
 
     `table` is the training slice in the order of time. Raises ValueError when a fold has too few of a class (20).
     """
+    if not _has_classes(table):
+        raise ValueError(
+            f"there are too few rows to search: each fold needs {_FOLD_CLASS_MIN} of both classes, and the training "
+            f"slice has {rarest(table.labels)} of the rarer one; train without a search"
+        )
     ends = time.monotonic() + search.seconds
     field, best, trials = [given, *drawn(given, search)], given, []
     for share in _ROW_SHARES:
@@ -67,11 +72,6 @@ def found_parameters(
         best = ranked[0].parameters
         kept = [trial.parameters for trial in ranked[: max(1, len(field) // _KEPT)]]
         field = [given, *(one for one in kept if one != given)]
-    if not trials and search.seconds > 0:
-        raise ValueError(
-            f"there are too few rows to search: each fold needs {_FOLD_CLASS_MIN} of both classes, and the training "
-            f"slice has {rarest(table.labels)} of the rarer one; train without a search"
-        )
     return best, tuple(trials)
 
 

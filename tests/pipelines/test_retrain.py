@@ -11,7 +11,7 @@ from features.home import Home
 from features.log import Log
 from pipelines import retrain as pipeline
 from pipelines.console import UserError
-from pipelines.retrain import retrain
+from pipelines.retrain import How, retrain
 from training import registry
 
 DAY = 86_400_000_000
@@ -64,3 +64,16 @@ def _artifact(home: Home, version: int, name: str, into: Path) -> dict[str, dict
 def test_a_day_before_the_log_is_refused_with_the_day(home: Home) -> None:
     with pytest.raises(UserError, match=f"no event before {instant_of(DAY):%Y-%m-%d}"):
         retrain(home, DAY)
+
+
+def test_a_search_within_its_seconds_makes_another_challenger_and_keeps_its_trials(home: Home) -> None:
+    found = retrain(home, how=How(search_seconds=2.0))
+    trials = found.trained.tables["search"]
+    assert found.version == 2
+    assert found.trained.params["search.trials"] == len(trials) >= 1
+    assert trials[0]["log_loss"] > 0
+
+
+def test_an_engine_that_nobody_knows_is_refused_before_anything_is_read(home: Home) -> None:
+    with pytest.raises(ValueError, match="engine must be one of local, dask"):
+        retrain(home, how=How(engine="cloud"))

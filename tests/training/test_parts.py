@@ -171,6 +171,11 @@ def test_packages_add_a_part_by_an_entry_point(tmp_path: Path) -> None:
 
 def test_an_entry_point_of_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     told = installed(tmp_path / "site", "graph = theirs:Night")
-    command = [sys.executable, "-c", "from training.parts import outside_parts; outside_parts()"]
+    command = [
+        sys.executable,
+        "-c",
+        "from training.parts import outside_parts, outside_versions; print(outside_versions()); outside_parts()",
+    ]
     done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
     assert "ValueError: assay.models: the name 'graph' is taken" in done.stderr
+    assert done.stdout.strip() == "('graph=theirs:Night 1.0',)"
