@@ -1,7 +1,7 @@
 # Every command of the project. Needs Python 3.11 or newer and make; `setup` alone uses the network.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench notebooks profile tracking lock clean
+.PHONY: help setup run test check bench notebooks profile health tracking lock clean
 
 BIN := .venv/bin
 # The first of these that is new enough; any other is named with make PYTHON=...
@@ -56,6 +56,9 @@ notebooks: setup ## open the reviewers' notebook in a browser, on this machine o
 
 profile: setup ## open the profile of a feature in a browser, on this machine only
 	$(BIN)/marimo run notebooks/profiles.py --host 127.0.0.1
+
+health: setup ## open a home's health in a browser, on this machine only, with the profiles that it links to
+	$(BIN)/marimo run notebooks/health.py notebooks/profiles.py --host 127.0.0.1
 
 tracking: setup ## MLflow's pages on 127.0.0.1:5000: runs, versions, the alias that serves
 	MLFLOW_BACKEND_STORE_URI=sqlite:///$${ASSAY_HOME:-var}/mlflow/mlflow.db \

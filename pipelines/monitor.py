@@ -77,6 +77,12 @@ def _score(watched: Watched) -> moved.Moved | None:
     return _compared("score", watched.scores, *_sides(watched, watched.unlearned))
 
 
+def scores_compared(watched: Watched) -> tuple[Floats, Floats]:
+    """The scores of the two periods, as the check of the score compares them."""
+    (before, after), _ = _sides(watched, watched.unlearned)
+    return watched.scores[before], watched.scores[after]
+
+
 def _sides(watched: Watched, periods: Periods) -> tuple[tuple[Places, Places], moved.Sides]:
     times, people = watched.times, watched.events["user_id"]
     one, two = (thinned(span.mask(times), ROWS_MAX) for span in (periods.reference, periods.recent))

@@ -15,8 +15,8 @@ from features.vector import FEATURES
 from pipelines.cli import app
 
 COMMANDS = (
-    *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "monitor", "lineage", "promote", "serve", "replay"),
-    *("bench", "frame"),
+    *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "lineage", "promote", "serve", "replay"),
+    *("bench", "frame", "monitor"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),
     *("shadow off", "shadow report"),

@@ -98,8 +98,8 @@ def test_a_score_that_expects_too_little_raises_its_own_alert(home: Home, tmp_pa
     model = quiet.watched.champion.model
     timid = {name: Head(head.intercept - 2.0, head.weights) for name, head in model.heads.items()}
     folder = artefact.save(replace(model, heads=timid), tmp_path / "timid")
-    made_from = registry.made_from(1, home.tracking_uri)
-    version = registry.register(folder, {}, {}, Verdict(passed=True, reasons=()), home.tracking_uri, made_from=made_from)
+    verdict, made_from = Verdict(passed=True, reasons=()), registry.made_from(1, home.tracking_uri)
+    version = registry.register(folder, {}, {}, verdict, home.tracking_uri, made_from=made_from)
     registry.promote(version, reason="a test", by="a test", at=0, tracking_uri=home.tracking_uri)
     found = monitor(home)
     assert alerts(found) == [("calibration", "observed_over_expected")]

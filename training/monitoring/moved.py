@@ -1,6 +1,6 @@
 """Features and scores that moved further than chance and custom explain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def of_score(moved: Moved | None, limits: Limits, beside: str) -> Finding:
     if moved is None:
         return unmeasured(Check.SCORE, "score", "One of the periods has no events, so no scores can be compared.")
     finding = _judged(Check.SCORE, moved, limits, share_min=0.0)
-    return Finding(**{**finding.__dict__, "sentence": f"{finding.sentence} {beside}".strip()})
+    return replace(finding, sentence=f"The {finding.sentence} {beside}")
 
 
 def _judged(check: Check, moved: Moved, limits: Limits, share_min: float) -> Finding:
