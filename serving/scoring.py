@@ -77,11 +77,11 @@ class FraudModel:
     def __init__(self, folder: Path, version: str) -> None:
         signature = json.loads((folder / "signature.json").read_text())
         if "parts" not in signature:
-            raise SignatureMismatchError(f"model {version} is of an older format: retrain with `assay train`")
+            raise SignatureMismatchError(f"model {version} is of an older format: run `assay retrain`")
         if signature["features_version"] != VERSION or tuple(signature["features"]) != FEATURES:
             raise SignatureMismatchError(
                 f"model {version} was trained on features {signature['features_version']}, this service computes "
-                f"{VERSION}: retrain with `assay backfill` and `assay train`"
+                f"{VERSION}: run `assay retrain`"
             )
         self.version, self.target = version, str(signature["target"])
         self._heads: dict[str, Any] = json.loads((folder / "heads.json").read_text())
