@@ -1,6 +1,5 @@
 """What a feature alone tells of the label: its rate by bins of the value, and how well the value ranks."""
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,13 +8,12 @@ from numpy.typing import NDArray
 
 from features.fold import Vector
 from training.curves import Ranking, auc
-from training.estimates import Estimate, unknown
+from training.estimates import Estimate, unknown, wilson
 from training.evaluate import Bootstrap, interval
 from training.monitoring.bins import Bins, quantile_bins
 
 BINS: Final = 10
 RESAMPLES: Final = 200
-_Z: Final = 1.959963984540054  # the 97.5th percentile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,6 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float]:
         return wilson(self.positives, self.rows)
-
-
-def wilson(positives: int, rows: int) -> tuple[float, float]:
-    """The 95% score interval of a share: Wilson, JASA 22 (1927); Brown, Cai and DasGupta (2001) recommend it.
-
-    It takes the events as independent, and stays within 0 and 1 also where none or all are positive.
-    Raises ValueError for no rows, or more positives than rows.
-    """
-    if not 0 <= positives <= rows or rows < 1:
-        raise ValueError(f"{positives} of {rows} is no share")
-    share, squared = positives / rows, _Z**2 / rows
-    centre = share + squared / 2
-    reach = _Z * math.sqrt(share * (1 - share) / rows + squared / (4 * rows))
-    low, high = (centre - reach) / (1 + squared), (centre + reach) / (1 + squared)
-    return max(low, 0.0), min(high, 1.0)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from training.calibration import decile_table, log_odds
 from training.consequences import CostCurve
 from training.curves import Ranking
+from training.estimates import wilson
 from training.evaluate import Scored
 
 INK: Final = "#1f2933"
@@ -65,8 +66,9 @@ def _calibration(scored: Scored) -> Figure:
     figure, axes = _canvas("Calibration, by tenths of the score", "predicted", "observed")
     table = decile_table(scored.labels, scored.scores)
     predicted = np.array([row["predicted"] for row in table])
-    rows = np.array([row["rows"] for row in table])
-    low, high = _wilson(np.array([row["observed"] for row in table]), rows)
+    rows = [row["rows"] for row in table]
+    positives = [round(row["observed"] * row["rows"]) for row in table]
+    low, high = np.array(list(map(wilson, positives, rows))).T
     observed = np.clip([row["observed"] for row in table], low, high)
     least = max(min(predicted.min(), observed[observed > 0].min(initial=1.0)) / 2, 1e-5)
     ends = np.array([least, min(0.999, max(predicted.max(), high.max()))])
@@ -79,14 +81,6 @@ def _calibration(scored: Scored) -> Figure:
     axes.set_xticks(log_odds(np.array(ticks)), labels)
     axes.set_yticks(log_odds(np.array(ticks)), labels)
     return figure
-
-
-def _wilson(shares: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's (1927) 95% interval of a share."""
-    z2 = 1.96**2
-    middle = (shares + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = 1.96 * np.sqrt(shares * (1 - shares) / rows + z2 / (4 * rows**2)) / (1 + z2 / rows)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
 def _scores(scored: Scored) -> Figure:

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from notebooks.relation import auc_of, relation_of, wilson
+from notebooks.relation import auc_of, relation_of
 from notebooks.sentences import of_auc, of_relation
+from training.estimates import wilson
 
 NAN = math.nan
 DRAWS = np.random.default_rng(11)
