@@ -67,10 +67,11 @@ def training(
 def arena(
     seed: Seed = 7,
     family: Annotated[str | None, typer.Option(help="a family of your own, FILE.py:NAME, held out of training")] = None,
-    users: Annotated[int, typer.Option(help="people on the platform")] = 2000,
+    users: Annotated[int, typer.Option(help="people on the platform")] = 4000,
     days: Annotated[int, typer.Option(help="days in all; the last third is the arena")] = 75,
+    policy: Annotated[Path | None, typer.Option(help="a policy file; left out: the one that serves")] = None,
 ) -> None:
-    r"""Attackers against the model: recall, money stopped and honest harm by family, under the default policy.
+    r"""Attackers against the model: recall, money stopped and honest harm by family, under the policy that serves.
 
     A family of your own is a class in a file; nothing else changes. The file runs with your rights.
 
@@ -91,7 +92,7 @@ def arena(
     from pipelines.bench.arena import run  # noqa: PLC0415
 
     with explained():
-        run(seed, family, users, days)
+        run(seed, family, users, days, policy)
 
 
 @app.command()

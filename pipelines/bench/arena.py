@@ -12,9 +12,9 @@ from features.events import Event, Kind
 from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.console import BenchRow, progress, report
 from serving.decision import Score, decide_event, decide_withdrawal
-from serving.policy import HOUR, load_policy
+from serving.policy import DEFAULT, HOUR, Policy, load_policy
 from training.arena.book import HOLD, Rules
-from training.arena.episode import Episode, Past, Setting
+from training.arena.episode import Episode, Fought, Past, Setting
 from training.arena.loading import SHIPPED, load_family
 from training.arena.measures import Measured, measure
 from training.arena.yardstick import fit_tree
@@ -27,7 +27,8 @@ from training.train import Spec, train
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC).date()
 TEST_SHARE: Final = 1 / 3
-PEOPLE_PER_FAMILY: Final = 48
+# Few beside the honest who join meanwhile: a storm of attackers would teach that whoever is new is a fraud.
+PEOPLE_PER_FAMILY: Final = 24
 # Of the past whose labels have settled: what the boosters learn from, and where the calibration ends.
 TRAIN_SHARE, CALIBRATED_SHARE = 0.75, 0.97
 # Each figure of a total: words, floor, aim, and whether more is better.
@@ -39,19 +40,20 @@ TARGETS: Final = {
 }
 
 
-def run(seed: int, family: str | None, users: int, days: int) -> None:
+def run(seed: int, family: str | None, users: int, days: int, policy: Path | None = None) -> None:
     """Simulate the past, train on it, let the attackers come, and report."""
     makers = [*SHIPPED, *([load_family(family)] if family else [])]
     scenario = Scenario(users=users, days=days, seed=seed, start=START)
     setting = Setting(scenario, test_days=max(1, round(days * TEST_SHARE)), per_family=PEOPLE_PER_FAMILY)
     with TemporaryDirectory(prefix="assay-bench-") as folder:
-        measured = measure(fought(setting, makers, Path(folder) / "log"), Bootstrap(400))
+        decisions = rules(load_policy(policy or DEFAULT))
+        measured = measure(fought(setting, makers, decisions, Path(folder) / "log"), Bootstrap(400))
     _report(measured, seed)
 
 
-def fought(setting: Setting, makers: Sequence[Any], folder: Path) -> Any:
-    """The past, a model trained on it as `assay retrain` does, and the arena under the default policy."""
-    episode = Episode(setting, makers, rules(), folder)
+def fought(setting: Setting, makers: Sequence[Any], decisions: Rules, folder: Path) -> Fought:
+    """The past, a model trained on it as `assay retrain` does, and the arena under the decisions that are given."""
+    episode = Episode(setting, makers, decisions, folder)
     with progress("the past", setting.past_days) as advance:
         past = episode.past(advance)
     with progress("train") as advance:
@@ -86,9 +88,8 @@ def _bounds(past: Past, wait: int) -> Boundaries:
     return Boundaries(calibrate_from, test_from, past.ends, gap=0, patient=False)
 
 
-def rules() -> Rules:
-    """The decisions that serve, under the default policy, as plain callables."""
-    policy = load_policy()
+def rules(policy: Policy) -> Rules:
+    """The decisions that serve, under a policy, as plain callables."""
 
     def event(kind: str, revenue_micros: int | None, reward_micros: int, probability: float) -> str:
         # What was parsed once is not parsed again: a decision reads two fields of the event.

@@ -7,9 +7,11 @@ would be caught, a share so small that at most 1% of the honest are caught by ei
 events, and an event after the money has left is too late. Whoever takes over an account counts as a person of their
 own, with the events that they sent.
 
-A ring of five or more is *held before its first payout* when the first withdrawal that any of its members asked for
-was not approved, nor were the first requests of at least four in five of the members who asked. A ring in which nobody
-asked could not be held and is not counted.
+A ring of five or more is *held before its first payout* when, before the first withdrawal of any member was approved,
+at least half of the members who had acted by then had a reward or a withdrawal that was not approved; without a payout,
+by the end. A ring is counted when any member asked for a withdrawal or was held. The stricter `rings_all_but_stopped`
+looks at withdrawals alone: the ring's first request was not approved, nor were the first requests of four in five of
+the members who asked.
 
 Money of a person is *stopped* when it was declined, or still waits for a person at the end (rewards in review,
 withdrawals challenged or in review); it is *paid* by approved withdrawals, also by a reviewer's mistake. What nobody
@@ -39,7 +41,8 @@ WITHDRAWAL: Final = str(Kind.WITHDRAWAL_REQUESTED)
 FALSE_POSITIVES_MAX: Final = 0.01
 EASY_ABOVE: Final = 0.5
 RING_MIN: Final = 5
-RING_HELD_SHARE: Final = 0.8
+RING_HELD_SHARE: Final = 0.5
+RING_STOPPED_SHARE: Final = 0.8
 
 
 def peaks(fought: Fought) -> pl.DataFrame:
@@ -124,6 +127,7 @@ def measure(fought: Fought, bootstrap: Bootstrap) -> Measured:
     totals = {
         "recall_at_1pct_fpr": _share(counted["is_caught"].to_numpy(), bootstrap),
         "rings_held_before_first_payout": _share(counted_rings["is_held"].to_numpy(), bootstrap),
+        "rings_all_but_stopped": _share(counted_rings["is_stopped"].drop_nulls().to_numpy(), bootstrap),
         "honest_held": _share(honest["is_held"].to_numpy(), bootstrap),
         "honest_withdrawals_held": _share(honest["is_withdrawal_held"].to_numpy(), bootstrap),
         "held_out_money_stopped": _ratio(stopped, stopped + paid, bootstrap),
@@ -139,18 +143,23 @@ def _limits(honest: pl.DataFrame, level: float) -> dict[str, float]:
 
 
 def _rings(fought: Fought, fraud: pl.DataFrame) -> pl.DataFrame:
-    """Rings of RING_MIN members who acted, of which anybody asked: family, and whether held before the first payout."""
-    members = fraud.filter(pl.col("ring").is_not_null())
-    sizes = members.group_by("ring").agg(pl.len().alias("members"))
-    asked = fought.decisions.with_row_index("place").filter(pl.col("kind") == WITHDRAWAL)
-    firsts = asked.group_by("owner").agg(
-        (pl.col("action").first() != APPROVE).alias("stopped"), pl.col("place").first()
-    )
-    joined = members.join(firsts, on="owner").join(sizes, on="ring").filter(pl.col("members") >= RING_MIN)
-    held = pl.col("stopped").first() & (pl.col("stopped").mean() >= RING_HELD_SHARE)
-    return (
-        joined.sort("place").group_by("ring", maintain_order=True).agg(pl.col("family").first(), held.alias("is_held"))
-    )
+    """Rings of RING_MIN who acted, and were held or asked: family, `is_held` and `is_stopped`, null if nobody asked."""
+    named = fraud.filter(pl.col("ring").is_not_null()).select("owner", "ring", "family")
+    acts = fought.decisions.with_row_index("place").join(named, on="owner").sort("place")
+    asked, approved = pl.col("kind") == WITHDRAWAL, pl.col("action") == APPROVE
+    paid_at = pl.col("place").filter(asked & approved).min().over("ring").fill_null(1 << 31)
+    early = acts.filter(pl.col("place") < paid_at)
+    held = pl.col("owner").filter(~approved & (pl.col("amount_micros") > 0)).n_unique()
+    before = early.group_by("ring").agg((held / pl.col("owner").n_unique()).alias("held_share"))
+    firsts = acts.filter(asked).group_by("ring", "owner", maintain_order=True).agg((~approved).first().alias("stopped"))
+    stopped = pl.col("stopped").first() & (pl.col("stopped").mean() >= RING_STOPPED_SHARE)
+    answered = firsts.group_by("ring", maintain_order=True).agg(stopped.alias("is_stopped"))
+    sizes = named.group_by("ring").agg(pl.col("family").first(), pl.len().alias("members"))
+    rings = sizes.filter(pl.col("members") >= RING_MIN).join(before, on="ring", how="left")
+    rings = rings.join(answered, on="ring", how="left").sort("ring")
+    known = rings.with_columns(pl.col("held_share").fill_null(0.0))
+    told = known.filter(pl.col("is_stopped").is_not_null() | (pl.col("held_share") > 0))
+    return told.with_columns((pl.col("held_share") >= RING_HELD_SHARE).alias("is_held"))
 
 
 def _families(honest: pl.DataFrame, fraud: pl.DataFrame, rings: pl.DataFrame) -> pl.DataFrame:

@@ -64,22 +64,29 @@ def test_a_request_that_was_stopped_is_no_payout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("actions", "held"),
+    ("actions", "held", "stopped"),
     [
-        (["review"] * 5, 1.0),
-        (["review"] * 4 + ["approve"], 1.0),
-        (["approve"] + ["review"] * 4, 0.0),
-        (["review"] * 3 + ["approve"] * 2, 0.0),
+        (["review"] * 5, 1.0, 1.0),
+        (["review"] * 4 + ["approve"], 1.0, 1.0),
+        (["review", "review", "approve", "review", "review"], 1.0, 1.0),
+        (["review", "review", "review", "approve", "approve"], 1.0, 0.0),
+        (["approve"] + ["review"] * 4, 0.0, 0.0),
+        (["review", "approve", "review", "review", "review"], 0.0, 1.0),
     ],
 )
-def test_a_ring_is_held_by_its_first_request_and_four_in_five_of_its_members(actions: list[str], held: float) -> None:
+def test_a_ring_is_held_by_half_of_those_who_acted_before_the_first_payout(
+    actions: list[str], held: float, stopped: float
+) -> None:
     people, decisions = honest(200)
     people += [person(f"r{at}", "farm", "farm/1") for at in range(5)]
+    decisions += [decision(f"r{at}", 0.1) for at in range(3)]
     decisions += [decision(f"r{at}", 0.1, ASKED, action) for at, action in enumerate(actions)]
-    assert measured(people, decisions).totals["rings_held_before_first_payout"].value == held
+    totals = measured(people, decisions).totals
+    assert totals["rings_held_before_first_payout"].value == held
+    assert totals["rings_all_but_stopped"].value == stopped
 
 
-def test_a_ring_of_four_or_one_that_never_asked_is_not_counted() -> None:
+def test_a_ring_of_four_or_one_to_which_nothing_happened_is_not_counted() -> None:
     people, decisions = honest(200)
     people += [person(f"r{at}", "farm", "farm/1") for at in range(4)]
     people += [person(f"q{at}", "farm", "farm/2") for at in range(6)]
