@@ -48,13 +48,14 @@ class Act:
 
 @dataclass
 class Book:
-    """The purse, the open cases by event id, and how long honest money waited: micro-days by owner."""
+    """The purse, open cases and credited rewards by event id, and how long honest money waited: micro-days by owner."""
 
     purse: Purse
     aftermath: Aftermath
     balance: Integers
     place_of: dict[str, int]
     cases: dict[str, Act] = field(default_factory=dict)
+    credited: set[str] = field(default_factory=set)
     delayed: dict[str, float] = field(default_factory=dict)
 
     def carry_out(self, act: Act, action: str, rules: Rules) -> str:
@@ -88,7 +89,7 @@ class Book:
 
     def reverse(self, act: Act) -> None:
         """A partner takes back what it had credited; what was refused is not taken twice."""
-        if act.row["event_id"] not in self.cases:
+        if act.row["event_id"] in self.credited:
             self.purse.take(act.row["user_id"], act.amount)
 
     def _credit(self, act: Act, action: str, rules: Rules) -> None:
@@ -135,6 +136,7 @@ class Book:
     def _give(self, act: Act, at: int, wait: int) -> None:
         if act.row["user_id"] not in self.place_of:
             self.purse.credit(act.row["user_id"], act.amount, at + wait)
+            self.credited.add(act.row["event_id"])
 
     def _spend_simulated(self, act: Act, amount: int) -> None:
         """People of the platform have their balance there; theirs was lowered when they asked."""

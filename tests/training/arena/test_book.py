@@ -103,5 +103,12 @@ def test_what_a_partner_takes_back_is_earned_again_before_it_can_be_withdrawn(
     book.reverse(earned)
     book.carry_out(act("install", 7_000_000, name="e2"), "approve", rules())
     assert book.purse.available(MINE, 3 * DAY) == 7_000_000
-    book.carry_out(act("install", 1_000_000, name="e3"), "review", rules())
+
+
+def test_a_partner_takes_nothing_back_that_was_never_credited(book: Book, rules: Callable[..., Rules]) -> None:
+    book.carry_out(act("install", 7_000_000), "approve", rules())
+    refused = [act("install", 1_000_000, name=action) for action in ("review", "decline")]
+    for one in refused:
+        book.carry_out(one, one.row["event_id"], rules())
+        book.reverse(one)
     assert book.purse.available(MINE, 3 * DAY) == 7_000_000
