@@ -23,6 +23,8 @@ from features.log import Log
 from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.assessment import assess_on
 from pipelines.console import UserError, err, progress
+from pipelines.releases import FILE as RELEASES
+from pipelines.releases import with_releases
 from pipelines.steps import MANIFEST, Made, Steps, digest_of, digest_of_file
 from serving.policy import load_policy
 from training import artefact, costs, registry
@@ -97,7 +99,7 @@ class _Source:
 
 def _source(home: Home, as_of: int | None, how: How, on_workers: Train | None) -> _Source:
     until = Log(home.log).last()[1] if as_of is None else as_of
-    frame = _frame(home).filter(pl.col("as_of") <= until)
+    frame = with_releases(home, _frame(home).filter(pl.col("as_of") <= until))
     outcomes = outcomes_of(Log(home.log)).filter(pl.col("recorded_at") <= until)
     if frame.is_empty():
         raise UserError(f"{home.log} holds no event before {instant_of(until):%Y-%m-%d %H:%M}")
@@ -109,6 +111,7 @@ def _source(home: Home, as_of: int | None, how: How, on_workers: Train | None) -
         "as_of": until,
         "frame": {file.name: digest_of_file(file) for file in sorted(frames_folder(home.features).glob("*.parquet"))},
         "outcomes": sha256(written.getvalue()).hexdigest(),
+        "releases": digest_of_file(home.root / RELEASES) if (home.root / RELEASES).exists() else None,
         "settings": repr(spec),
         "champion": champion and (registry.made_from(champion, home.tracking_uri) or champion),
         "code": _code(),

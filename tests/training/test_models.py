@@ -192,6 +192,20 @@ def test_what_comes_out_is_plain_and_complete(trained: Trained) -> None:
     assert trained.scored.height == trained.params["test_rows"]
 
 
+def test_an_empty_frame_is_an_error_that_says_what_to_do(log: Log, features: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="the frame is empty: load events"):
+        train(log[0].clear(), log[1], spec(features))
+
+
+def test_rows_released_by_lot_move_the_base_rate_of_the_head(log: Log, features: tuple[str, ...]) -> None:
+    """Fraud was released one time in ten, as if each were ten: the model must expect more of it."""
+    bad = log[1].filter(pl.col("kind") == "reversal")["subject_event_id"].implode()
+    lots = pl.when(pl.col("event_id").is_in(bad)).then(0.1)
+    weighed = train(log[0].with_columns(release_propensity=lots), log[1], spec(features))
+    plain = train(*log, spec(features))
+    assert weighed.model.score(log[0]).mean() > 2 * plain.model.score(log[0]).mean()
+
+
 def test_a_frame_out_of_order_is_refused(log: Log, features: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="order of sequence"):
         train(log[0].reverse(), log[1], spec(features))
