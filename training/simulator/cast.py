@@ -180,6 +180,9 @@ def draw_cast(
     """
     if not 0 < len(persons) <= ACCOUNTS_MAX:
         raise ValueError(f"a family has 1 to {ACCOUNTS_MAX} people, not {len(persons)}")
+    strange = sorted({one.phones for one in persons} - set(NAMES))
+    if strange:
+        raise ValueError(f"phones must name a family of the simulator, not {strange[0]!r}: {', '.join(NAMES)}")
     people = _people(rng, number, persons, platform, first_day, days)
     fleet = _fleet(rng, people, persons)
     salt = platform.networks.salt + (number + 1) * _SECRET_STEP
