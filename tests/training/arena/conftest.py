@@ -50,9 +50,15 @@ def _rules() -> Callable[..., Rules]:
 
 
 @pytest.fixture(scope="session")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Past, Fought]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the log of `lived` is."""
+    return tmp_path_factory.mktemp("arena") / "log"
+
+
+@pytest.fixture(scope="session")
+def lived(folder: Path) -> tuple[Past, Fought]:
     """All shipped families; four decisions in five approve."""
-    return fight(tmp_path_factory.mktemp("arena") / "log", SHIPPED, 0.8)
+    return fight(folder, SHIPPED, 0.8)
 
 
 @pytest.fixture(scope="session")

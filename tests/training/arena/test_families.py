@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from features.log import body_of
+from features.log import Log, body_of
 from training.arena.cohort import Cohort
 from training.arena.crews import crews
 from training.arena.families.click_flooder import ClickFlooder
@@ -49,6 +51,23 @@ def test_no_family_sends_a_field_that_people_never_send(enter: Enter, days: list
         for row in lived(enter(family), days):
             if row["kind"] in honest:
                 assert body_of(row).keys() <= honest[row["kind"]], (family.name, row["kind"])
+
+
+@pytest.mark.usefixtures("lived")
+@pytest.mark.parametrize("kind", ["ad_viewed", "task_completed", "login"])
+def test_no_column_that_a_client_fills_gives_the_attackers_away(folder: Path, kind: str) -> None:
+    """Nor does its absence: what the families differ in is spread between people, as honest habits are."""
+    rows = Log(folder).read().to_pandas()
+    rows = rows[rows["kind"] == kind]
+    theirs = rows["user_id"].str.len() > len("u000000")
+    columns = rows.filter(regex="interaction_|fingerprint_is|price_tier|city_tier").astype(float)
+    columns["late"] = (rows["recorded_at"] - rows["event_time"]).astype(float)
+    assert 100 < theirs.sum() < len(rows) - 100
+    for name, values in columns.items():
+        known = values.notna()
+        assert abs(known[theirs].mean() - known[~theirs].mean()) < 0.15, name
+        if values[known].nunique() > 1 and known[theirs].sum() > 50:
+            assert 0.15 < roc_auc_score(theirs[known], values[known]) < 0.85, name
 
 
 def test_people_of_a_family_come_as_the_family_says(enter: Enter) -> None:
