@@ -18,6 +18,7 @@ from features.intrinsic import INTRINSIC
 from features.log import Log
 from pipelines.frame import maturity_of
 from training.labels import TARGETS, settling_times
+from training.monitoring import periods
 from training.splits import Labelling
 
 Mask = NDArray[np.bool_]
@@ -123,7 +124,4 @@ def usual_periods(days: Days) -> tuple[Days, Days]:
 
 def thinned(chosen: Mask, rows_max: int = ROWS_MAX) -> NDArray[np.int64]:
     """Places of the chosen rows, evenly thinned to at most `rows_max`."""
-    places = np.flatnonzero(chosen)
-    if len(places) <= rows_max:
-        return places
-    return places[np.linspace(0, len(places) - 1, rows_max).astype(np.int64)]
+    return periods.thinned(chosen, rows_max)

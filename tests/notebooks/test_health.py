@@ -1,9 +1,6 @@
-"""The health of a home, run as a script and from top to bottom: on a trained home, a troubled one, and an empty one."""
+"""The health of a home, run from top to bottom: on a trained home and on an empty one."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +33,11 @@ def run(home: Home, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, 
     return dict(defined) | {"page": "\n".join(str(getattr(one, "text", "")) for one in outputs)}
 
 
-def test_runs_as_a_script_on_an_empty_home_and_writes_nothing(tmp_path: Path) -> None:
-    environment = os.environ | {"ASSAY_HOME": str(tmp_path / "nothing")}
-    done = subprocess.run([sys.executable, str(NOTEBOOK)], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_empty_home_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_home_says_what_to_do_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     defined = run(Home(tmp_path / "nothing"), monkeypatch)
     assert defined["report"] is None
     assert "assay up" in defined["refusal"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_trained_home_is_shown_whole(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
