@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
-import yaml
+from training.settings import assert_number, read_settings
 
 DEFAULT: Final = Path(__file__).with_name("costs.yaml")
 
@@ -23,19 +23,11 @@ class Costs:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ValueError(f"costs: {field.name} must be a number, not {value!r}")
+            assert_number(f"costs: {field.name}", value)
             if not 0 <= value < (1 if "share" in field.name else 2**53):
                 raise ValueError(f"costs: {field.name} is out of range: {value}")
 
     @classmethod
     def read(cls, file: Path = DEFAULT) -> Self:
         """Raises ValueError naming the key that is missing, unknown or out of range."""
-        read = yaml.safe_load(file.read_text()) or {}
-        known = {field.name for field in fields(cls)}
-        if read.keys() != known:
-            absent, unknown = sorted(known - read.keys()), sorted(read.keys() - known)
-            raise ValueError(
-                f"{file.name}: missing {', '.join(absent) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}"
-            )
-        return cls(**read)
+        return read_settings(cls, file)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
-import yaml
+from training.settings import assert_number, read_settings
 
 DEFAULT: Final = Path(__file__).with_name("limits.yaml")
 
@@ -33,17 +33,11 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            assert_number(f"limits: {field.name}", value)
+            if not value > 0:
                 raise ValueError(f"limits: {field.name} must be a number above 0, not {value!r}")
 
     @classmethod
     def read(cls, file: Path = DEFAULT) -> Self:
         """Raises ValueError naming the key that is missing, unknown or no number above 0."""
-        read = yaml.safe_load(file.read_text()) or {}
-        known = {field.name for field in fields(cls)}
-        if read.keys() != known:
-            absent, unknown = sorted(known - read.keys()), sorted(read.keys() - known)
-            raise ValueError(
-                f"{file.name}: missing {', '.join(absent) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}"
-            )
-        return cls(**read)
+        return read_settings(cls, file)
