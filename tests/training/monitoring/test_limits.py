@@ -17,9 +17,9 @@ def test_each_limit_has_its_reason_above_it() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("psi_min: 0.25", "psi_min: 0", "psi_min must be a number above 0"),
-        ("psi_min: 0.25", "psi_min: .nan", "psi_min must be a number above 0"),
-        ("psi_min: 0.25", "psi_min: true", "psi_min must be a number above 0"),
+        ("psi_min: 0.25", "psi_min: 0", "psi_min must be a number"),
+        ("psi_min: 0.25", "psi_min: .nan", "psi_min must be a number"),
+        ("psi_min: 0.25", "psi_min: true", "psi_min must be a number"),
         ("psi_min:", "psi_least:", "missing psi_min, unknown psi_least"),
     ],
 )
