@@ -36,8 +36,7 @@ class Parameters:
     row_share: float = 0.8
     ridge: float = 5.0
     bins_max: int = 255
-    # Two threads gain little on tables of this size, and on a busy machine they wait for each other: measured 20 times
-    # slower on two cores that others used.
+    # Two gain little on tables of this size. Larger ones get two, which wait asleep: see `training/__init__.py`.
     threads: int = 1
     seed: int = 7
 
