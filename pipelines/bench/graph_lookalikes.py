@@ -75,8 +75,13 @@ def world(users: int, seed: int) -> World:
 
 def honest_in(truth: pl.DataFrame) -> Honest:
     honest = truth.filter(~pl.col("is_fraud"))
-    families = [honest.filter(pl.col("family") == name).height for name in ("household", "dormitory", "cafe_visitor")]
-    return Honest(*families, honest["previous_owner_id"].count())
+    family = honest["family"]
+    return Honest(
+        household=(family == "household").sum(),
+        dormitory=(family == "dormitory").sum(),
+        cafe=(family == "cafe_visitor").sum(),
+        used_phone=honest["previous_owner_id"].count(),
+    )
 
 
 def mixed_nightly(log: Log, truth: pl.DataFrame) -> Mixed:
