@@ -3,6 +3,7 @@
 The rules were made on other seeds than those that report. Each world has an interpreter of its own, two at a time.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, astuple, dataclass
@@ -75,11 +76,11 @@ def world(users: int, seed: int) -> World:
 
 def honest_in(truth: pl.DataFrame) -> Honest:
     honest = truth.filter(~pl.col("is_fraud"))
-    family = honest["family"]
+    of = Counter(honest["family"])
     return Honest(
-        household=(family == "household").sum(),
-        dormitory=(family == "dormitory").sum(),
-        cafe=(family == "cafe_visitor").sum(),
+        household=of["household"],
+        dormitory=of["dormitory"],
+        cafe=of["cafe_visitor"],
         used_phone=honest["previous_owner_id"].count(),
     )
 
