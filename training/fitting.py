@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import lightgbm
@@ -146,7 +147,7 @@ def heads_of(model: Model, slices: Slices, main: Target) -> dict[str, Head]:
         parts = _heard(model, target, main)
         if not parts["event" if target == "fraud" else "reversal"]:
             continue
-        margins = model.margins(later.frame)
+        margins = model.margins(later.frame, list(dict.fromkeys(chain(*parts.values()))))
         heads |= fit_heads(margins, parts, later.labels, later.frame, weights_of(later.frame))
     return heads
 
