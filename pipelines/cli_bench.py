@@ -71,24 +71,28 @@ def arena(
     days: Annotated[int, typer.Option(help="days in all; the last third is the arena")] = 75,
     policy: Annotated[Path | None, typer.Option(help="a policy file; left out: the one that serves")] = None,
 ) -> None:
-    r"""Attackers against the model: recall, money stopped and honest harm by family, under the policy that serves.
+    """Attackers against the model: recall, money stopped and honest harm by family, under the policy that serves.
 
     A family of your own is a class in a file; nothing else changes. The file runs with your rights.
 
     \b
     class NightShift:
         name = "night_shift"
-        def people(self, rng, count):    # its accounts: a list of training.simulator.cast.Person
-            return [Person(ring=0, phone=0, destination=0) for _ in range(count)]
-        def act(self, rng, day, world):  # its events of a day, as bodies of POST /v1/events
-            return world.live()          # as ordinary people: send them as they are, changed, or others
-        def watch(self, decisions):      # what became of them: event_id, user_id, kind, action, at
+        # its accounts: training.simulator.cast.Person
+        def people(self, rng, count):
+            return [Person(ring=0, phone=0, destination=0)
+                    for _ in range(count)]
+        # its events of a day, as POST /v1/score/event takes them:
+        # those of ordinary people, as they are, changed, or others
+        def act(self, rng, day, world):
+            return world.live()
+        # what became of them: event_id, user_id, kind, action, at
+        def watch(self, decisions):
             ...
 
-    \b
     `world` offers live(), visit(), withdrawal(), available(), change(), victims(), taken_over(), offers(), members.
     `trained = True` lets the family act in the past, too. A wrong event is refused with the name of its field.
-    """
+    """  # noqa: D301  # click reads the character, not its two letters: what follows keeps its lines
     from pipelines.bench.arena import run  # noqa: PLC0415
 
     with explained():
@@ -103,7 +107,9 @@ def stream(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
     delay_days: Annotated[int, typer.Option(help="days until a fraud is known")] = 7,
     test_days: Annotated[int, typer.Option(help="days to measure on")] = 7,
     mapping: Annotated[str | None, typer.Option(help="YAML that names the columns, or a shipped mapping")] = None,
-    columns: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN: time, customer, terminal, ...")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="ROLE=COLUMN; the roles: time, customer, terminal, amount, label")
+    ] = None,
     every_week: Annotated[bool, typer.Option(help="all windows of the file, a week apart")] = False,
     seed: Seed = 7,
 ) -> None:
@@ -123,7 +129,12 @@ def nodes(
     scores: Annotated[Path | None, typer.Option(help="a Parquet file for the scores of all test nodes")] = None,
     seed: Seed = 7,
 ) -> None:
-    """Nodes of any graph, some of them labelled: AUC, AP and recall at 1% false positives, split by split."""
+    """Nodes of any graph, some of them labelled: AUC, AP and recall at 1% false positives, split by split.
+
+    nodes.tsv has the columns `id` and a label, and attributes between them, if any.
+    edges.parquet or edges.tsv has the columns `source` and `target`, ids of nodes.tsv.
+    Without splits.npz the labelled nodes are drawn ten times.
+    """
     from pipelines.bench.nodes import run  # noqa: PLC0415
 
     with explained():

@@ -248,7 +248,7 @@ def _tags(described: Mapping[str, Any], verdict: Verdict) -> dict[str, str]:
     return {
         "target": str(described.get("target")),
         "features_version": str(described.get("features_version")),
-        "verdict": "passed" if verdict.passed else "failed",
+        "verdict": "passed" if verdict.passed else "refused",
         "verdict_reasons": "; ".join(verdict.reasons)[:TAG_LENGTH_MAX],
     }
 

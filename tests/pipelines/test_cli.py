@@ -16,7 +16,7 @@ from pipelines.cli import app
 
 COMMANDS = (
     *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "lineage", "promote", "serve", "replay"),
-    *("bench", "frame", "monitor"),
+    *("bench", "bench arena", "bench nodes", "bench stream", "frame", "monitor"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),
     *("shadow off", "shadow report"),
@@ -54,6 +54,7 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
         told = told.commands[word]  # type: ignore[attr-defined]  # a group down to its last word
     assert told.help
     assert told.help.splitlines()[0].split(":")[0] in " ".join(result.output.split())
+    assert "\\b" not in result.output
 
 
 def test_the_list_of_commands_is_complete(run: Run) -> None:

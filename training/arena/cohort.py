@@ -80,7 +80,9 @@ class Cohort:
 
     def _checked(self, body: Body, day: Day) -> Event:
         if not isinstance(body, Mapping):
-            raise ValueError(f"family {self.name}: {body!r} is not valid: an event is a dict, as POST /v1/events takes")
+            raise ValueError(
+                f"family {self.name}: {body!r} is not valid: an event is a dict, as POST /v1/score/event takes"
+            )
         try:
             event = parse(dict(body))
         except ValidationError as failure:
@@ -132,4 +134,5 @@ def _first_of(failure: ValidationError, body: Body) -> str:
     """The first field that is wrong, and the event it is in."""
     error = failure.errors()[0]
     place = ".".join(map(str, error["loc"])) or "the event"
-    return f"an event of kind {body.get('kind')} is not valid: {place}: {error['msg']}; send what POST /v1/events takes"
+    found = f"an event of kind {body.get('kind')} is not valid: {place}: {error['msg']}"
+    return f"{found}; send what POST /v1/score/event takes"

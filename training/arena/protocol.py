@@ -43,8 +43,8 @@ class Attackers(Protocol):
         """About `count` accounts; see Person for what they may share."""
 
     def act(self, rng: np.random.Generator, day: Day, world: World) -> Iterable[Body]:
-        """The events of a day, as bodies of `POST /v1/events`. `world.live()` gives those of an ordinary day, to be
-        sent as they are, changed, or thrown away. None may lie before the day; later ones arrive when they are due.
+        """The events of a day, as `POST /v1/score/event` takes them. `world.live()` gives those of an ordinary day, to
+        be sent as they are, changed, or thrown away. None may lie before the day; later ones arrive when they are due.
         """
 
     def watch(self, decisions: Sequence[Seen]) -> None:

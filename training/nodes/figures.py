@@ -52,11 +52,12 @@ def spread(splits: Sequence[SplitFigures], measure: str) -> float | None:
 def mean_of(splits: Sequence[SplitFigures], measure: str, test_over_rest: float) -> Estimate:
     """The mean over splits with a 95% interval (Nadeau and Bengio 2003): splits drawn from the same nodes are not
     independent, so their variance is not divided by their number alone but `1 / splits + test_over_rest` is put in its
-    place, where `test_over_rest` is the nodes tested over those not tested.
+    place, where `test_over_rest` is the nodes tested over those not tested. The ends are clipped to [0, 1]: every
+    measure is a share, and the normal form of the interval, which knows no bounds, would pass them on a small graph.
     """
     values = np.array([asdict(split)[measure] for split in splits])
     mean = float(values.mean())
     if len(values) < 2:
         return Estimate(mean)
     half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) * np.sqrt(1 / len(values) + test_over_rest))
-    return Estimate(mean, mean - half, mean + half)
+    return Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0))

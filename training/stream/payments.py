@@ -1,6 +1,6 @@
 """A table of payments in the order of time: what the features, the protocol and the measures read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 
 UNITS_MAX: Final = 2**53 / 1e6
 """So that micros are exact in a float, too."""
+COLUMNS_SHOWN: Final = 12
 NAMED: Final = {
     "time": ("TX_DATETIME", "occurred_at", "datetime", "timestamp", "time"),
     "customer": ("CUSTOMER_ID", "customer_id", "user_id", "card_id", "customer"),
@@ -74,10 +75,15 @@ def columns_of(found: list[str], named: Mapping[str, str]) -> dict[str, str]:
         if column is None:
             raise PaymentsError(
                 f"there is no column {' or '.join(wanted)} for the {role}{nearest(wanted[0], found)}; the file has "
-                f"{', '.join(found)}. Name the column with --columns {role}=COLUMN or in a mapping"
+                f"{_shown(found)}; name the column with --columns {role}=COLUMN or in a mapping"
             )
         chosen[role] = column
     return chosen
+
+
+def _shown(found: Sequence[str]) -> str:
+    """The first of them: a table may have hundreds of columns, and a sentence is to be read."""
+    return ", ".join(found[:COLUMNS_SHOWN]) + (", ..." if len(found) > COLUMNS_SHOWN else "")
 
 
 def payments_of(table: pl.DataFrame, named: Mapping[str, str]) -> Payments:

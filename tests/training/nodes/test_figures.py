@@ -30,3 +30,9 @@ def test_one_split_has_no_interval() -> None:
     only = [SplitFigures(0.8, 0.5, 0.1, 100, 20, 0)]
     assert spread(only, "auc") is None
     assert mean_of(only, "auc", 1 / 3).low is None
+
+
+def test_no_share_has_an_interval_beyond_nothing_and_everything() -> None:
+    splits = [SplitFigures(auc, 0.5, recall, 12, 3, 0) for auc, recall in ((1.0, 0.0), (0.9, 0.05), (0.98, 0.33))]
+    assert mean_of(splits, "recall_at_1pct_fpr", 1 / 3).low == 0.0
+    assert mean_of(splits, "auc", 1 / 3).high == 1.0

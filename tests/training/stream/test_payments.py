@@ -66,3 +66,10 @@ def test_times_are_read_as_people_write_them_and_without_an_offset_as_utc(writte
 def test_what_is_wrong_is_named_with_its_remedy(broken: pl.DataFrame, named: dict[str, str], message: str) -> None:
     with pytest.raises(PaymentsError, match=message):
         payments_of(broken, named)
+
+
+def test_a_wide_table_is_not_listed_to_its_last_column() -> None:
+    wide = table().drop("TX_FRAUD").with_columns(pl.lit(0).alias(f"V{number}") for number in range(200))
+    with pytest.raises(PaymentsError, match=r"for the label.*V7, \.\.\.; name the column") as refused:
+        payments_of(wide, {})
+    assert "V8" not in str(refused.value)
