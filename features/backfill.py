@@ -17,8 +17,8 @@ from features.graph import DeviceGraph
 from features.intelligence.lists import Lists
 from features.log import Log, read_file
 from features.resumption import State, begin_anew, put_down, taken_up
+from features.table import TABLE
 from features.vector import FeatureEngine
-from features.windows import TABLE
 
 ROWS_PER_STATE: Final = 2_000_000
 """After so many rows at most the state is put down: what is lost by a kill is computed again."""

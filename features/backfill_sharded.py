@@ -22,7 +22,7 @@ from features.resumption import State, begin_anew, put_down, taken_up
 from features.rings.engines import Engine
 from features.sharding import BATCH_ROWS, Plan, batches_of, join, observe
 from features.state.parting import Shard, parted, shards_of, united
-from features.windows import TABLE
+from features.table import TABLE
 
 _SCRATCH: Final = "pieces"
 

@@ -23,8 +23,9 @@ from features.graph import DeviceGraph
 from features.intelligence.lists import Lists
 from features.log import read_file
 from features.state.parting import Shard, part_of
+from features.table import TABLE
 from features.vector import GRAPH, FeatureEngine, events_mask, events_of
-from features.windows import TABLE, Entity, Windowed
+from features.windows import Entity, Windowed
 
 BATCH_ROWS: Final = 100_000
 """About so many rows of the log are one batch: a piece's files are few, and what is in memory is small."""

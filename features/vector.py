@@ -17,7 +17,8 @@ from features.intelligence.lists import Lists
 from features.intelligence.signals import LISTED, Intelligence, Listed
 from features.intrinsic import INTRINSIC, Intrinsic
 from features.log import SCHEMA, is_outcome
-from features.windows import DAY, TABLE, WINDOWS, Entity, Ratio, Windowed, version_of, without_reason
+from features.table import TABLE, WINDOWS
+from features.windows import DAY, Entity, Ratio, Windowed, version_of, without_reason
 
 ALL: Final[tuple[Windowed | Ratio | GraphFeature | Intrinsic | Listed | Derived, ...]] = (
     *TABLE,

@@ -1,18 +1,18 @@
-"""Every window feature, defined once: the fold, live and offline, and the Feast views all read this table.
+"""Every window feature, defined once: the fold, live and offline, and the Feast views all read these definitions.
 
 A feature's value for a decision is its aggregate over the entity's events of lower sequence whose
 `event_time >= floor(as_of - over, hop)`. There is no upper bound: the sequence settles ties, late events land in their
 own tile, and equal or back-dated timestamps cannot hide a burst.
 
-To add a feature, add a line to `_TABLE` or `RATIOS`; `assay features list` shows it. A package of your own adds some by
-an entry point of the group `assay.features` that names a sequence of `Windowed` and `Ratio`.
+To add a feature, add a line to `OWN_WINDOWS` or `OWN_RATIOS`; `assay features list` shows it. A package of your own
+adds some by an entry point of the group `assay.features` that names a list of `Windowed` and `Ratio`, which it imports
+from here; `features/table.py` puts both together.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib.metadata import entry_points
 from typing import Final
 
 from features.events import Kind
@@ -29,6 +29,10 @@ AMOUNT_MAX: Final = 2**40
 # And for at most this many grains in a variance, so that the squares of 8 million events fit, too.
 GRAINS_MAX: Final = 2**20
 TILES_MAX: Final = 720
+
+
+class FeatureError(ValueError):  # it names the entry point, the feature and the remedy
+    """A feature of an installed package that cannot be computed."""
 
 
 class Entity(StrEnum):
@@ -228,7 +232,7 @@ _CROWD: Final = "households and carriers are crowded too, so this only ever weig
 _PAYER: Final = "a partner or campaign under attack changes its pace and its prices"
 _PAYEE: Final = "stolen and farmed money comes together where it is paid out"
 
-_TABLE: Final[tuple[Windowed, ...]] = (
+OWN_WINDOWS: Final[tuple[Windowed, ...]] = (
     *_each(_PACE, _user, "count", "", 10 * MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY),
     *_each(_PACE, _user, "count", "", DAY, 7 * DAY, kinds="task_completed ad_viewed login screened_out"),
     *_each(_PACE, _user, "count", "", 7 * DAY, 30 * DAY, kinds="sign_up withdrawal_requested"),
@@ -277,36 +281,21 @@ _TABLE: Final[tuple[Windowed, ...]] = (
 )
 
 
-def _of_others() -> list[Windowed | Ratio]:
-    """What installed packages add by an entry point."""
-    return [feature for point in sorted(entry_points(group="assay.features")) for feature in point.load()]
-
-
 def _named(name: str, features: Sequence[Windowed]) -> Windowed:
     """A feature of the table by its name. Raises KeyError for one that is not there."""
     return {feature.name: feature for feature in features}[name]
 
 
 def _per(reason: str, top: str, bottom: str) -> Ratio:
-    return Ratio(_named(top, _TABLE), _named(bottom, _TABLE), reason)
+    return Ratio(_named(top, OWN_WINDOWS), _named(bottom, OWN_WINDOWS), reason)
 
 
-_OTHERS: Final = _of_others()
-WINDOWS: Final[tuple[Windowed, ...]] = (*_TABLE, *(one for one in _OTHERS if isinstance(one, Windowed)))
-RATIOS: Final[tuple[Ratio, ...]] = (
+OWN_RATIOS: Final[tuple[Ratio, ...]] = (
     _per("a burst stands out against the person's own habit", "user__count__1h", "user__count__7d"),
     _per("so does an evening's earning", "user__sum_reward_micros__1d", "user__sum_reward_micros__7d"),
     _per("accounts that only sign up", "device__count_sign_up__7d", "device__count__7d"),
     _per("addresses that only sign up", "ip__count_sign_up__1d", "ip__count__1d"),
-    *(one for one in _OTHERS if isinstance(one, Ratio)),
 )
-TABLE: Final[tuple[Windowed | Ratio, ...]] = (*WINDOWS, *RATIOS)
-assert len({feature.name for feature in TABLE}) == len(TABLE), "two features have the same name"
-
-
-def features_of(entity: Entity) -> list[Windowed | Ratio]:
-    """The features of one entity, in the order of the table."""
-    return [feature for feature in TABLE if feature.entity is entity]
 
 
 def version_of(definitions: object) -> str:

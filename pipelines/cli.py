@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from features.home import Home
+from features.windows import FeatureError
 from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_models, cli_rings, cli_shadow
-from pipelines.console import explained, out, progress
+from pipelines.console import explained, out, progress, refuse
 
 _show_warning = warnings.showwarning
 
@@ -24,7 +26,19 @@ def _show_to_users(message: Warning | str, category: type[Warning], *where: Any,
 
 warnings.showwarning = _show_to_users
 
+
+class _Commands(TyperGroup):
+    """A package's feature that cannot be computed shows at the import of the table, which is any command's first."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FeatureError as failure:
+            refuse(failure)
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Assay: fraud scoring and reward pricing for apps that pay people for small tasks.\n\n"
     "State lives under ASSAY_HOME (default var/).",
     no_args_is_help=True,
@@ -154,18 +168,22 @@ def promote(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="promote although the gate refused")] = False,
 ) -> None:
-    """Let `champion` name a version; rolling back is the same act. A running service follows within seconds.
+    """Let `champion` name a version; rolling back is the same act. A running service follows within seconds, unless it
+    computes other features than those of the version: then it is restarted.
 
     With --shadow the version is scored beside the champion on live decisions, and decides nothing; `assay shadow` tells
     what it would have done.
     """
     from pipelines.promotion import name_shadow  # noqa: PLC0415
     from pipelines.promotion import promote as run  # noqa: PLC0415
+    from pipelines.shown_promotion import show_promoted, show_shadowed  # noqa: PLC0415
 
     with explained():
         home = Home.from_environment()
-        before = name_shadow(home, version, reason, by) if shadow else run(home, version, reason, by, force=force)
-        out.print(f"{'shadow' if shadow else 'champion'}: version {version}, before: {before or 'none'}")
+        if shadow:
+            show_shadowed(version, name_shadow(home, version, reason, by))
+        else:
+            show_promoted(version, run(home, version, reason, by, force=force))
 
 
 @app.command()

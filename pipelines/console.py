@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -26,11 +26,16 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (UserError, ValueError, FileNotFoundError, LookupError) as failure:
-        err.print(f"[red]assay:[/red] {escape(str(failure))}", soft_wrap=True)
-        raise typer.Exit(1) from failure
+        refuse(failure)
     except KeyboardInterrupt:
         err.print("stopped")
         raise typer.Exit(130) from None
+
+
+def refuse(failure: Exception) -> NoReturn:
+    """Say what failed in one line, and leave with exit code 1."""
+    err.print(f"[red]assay:[/red] {escape(str(failure))}", soft_wrap=True)
+    raise typer.Exit(1) from failure
 
 
 @contextmanager

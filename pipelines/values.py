@@ -17,8 +17,9 @@ from features.log import Log
 from features.store.history import KEPT, Adding, History, Stamp
 from features.store.materialise import Piece
 from features.store.shape import View, graph_views, window_views
+from features.table import TABLE
 from features.vector import COLUMNS, events_of
-from features.windows import DAY, TABLE, Entity
+from features.windows import DAY, Entity
 
 KEYS_PER_PIECE: Final = 50_000
 _READ: Final = tuple(dict.fromkeys([*COLUMNS, "recorded_at"]))

@@ -14,8 +14,9 @@ from features.events import Event, Outcome, instant_of, parse
 from features.fold import Changed, Vector
 from features.intelligence.lists import Found, Lists
 from features.log import Log, Row, is_outcome, row_of
+from features.table import WINDOWS
 from features.vector import COLUMNS, FeatureEngine
-from features.windows import DAY, MINUTE, WINDOWS, Entity
+from features.windows import DAY, MINUTE, Entity
 from serving import records
 from serving.database import reading
 from serving.problems import bad_field

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from features.graph import GRAPH_FEATURES
-from features.windows import DAY, WINDOWS, Aggregate, Entity, Ratio, Windowed, features_of, version_of
+from features.table import WINDOWS, features_of
+from features.windows import DAY, Aggregate, Entity, Ratio, Windowed, version_of
 
 NO_EDGE_LIVES: Final = 90 * DAY
 """A value without a window (a degree, a decayed sum) is believed for as long as the device graph keeps an edge."""

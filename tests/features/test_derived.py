@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.derived import COLUMNS, DERIVED, NAMES, Derivation
 from features.intelligence.distance import EARTH_KM, distance_km, over, speed_kmh
 from features.log import SCHEMA
-from features.windows import WINDOWS
+from features.table import WINDOWS
 
 VALUES = tuple(dict.fromkeys(value for feature in DERIVED for value in feature.values))
 LATITUDES, LONGITUDES = st.floats(-90, 90), st.floats(-180, 180)

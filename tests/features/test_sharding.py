@@ -20,8 +20,9 @@ from features.log import Log
 from features.rings.engines import engine_of
 from features.sharding import BATCH_ROWS, Plan, batches_of, join, observe
 from features.state.parting import Shard, parted, shards_of, united
+from features.table import TABLE
 from features.vector import COLUMNS, FEATURES, events_of
-from features.windows import DAY, HOUR, TABLE, Aggregate, Entity, Windowed
+from features.windows import DAY, HOUR, Aggregate, Entity, Windowed
 from training.simulator.simulate import Scenario, simulate
 
 Item = TypeVar("Item")

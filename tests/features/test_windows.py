@@ -1,17 +1,13 @@
 """The table of windows, and the fold's promises that are not parity."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from features.fold import Windows
 from features.log import SCHEMA, Row
+from features.table import TABLE, WINDOWS
 from features.vector import CATEGORICAL, DESCRIPTIONS, FEATURES, VERSION, FeatureEngine
-from features.windows import DAY, DISTINCT_MAX, HOUR, TABLE, WINDOWS, Aggregate, Entity, Ratio, Windowed, version_of
+from features.windows import DAY, DISTINCT_MAX, HOUR, Aggregate, Entity, Ratio, Windowed, version_of
 
 
 def test_names_follow_from_their_parts_and_are_unique() -> None:
@@ -74,22 +70,6 @@ def test_a_ratio_needs_both_features_in_the_table() -> None:
     count = Windowed(Entity.USER, Aggregate.COUNT, "", DAY, HOUR)
     with pytest.raises(ValueError, match="both of its features"):
         Windows([count, Ratio(count, Windowed(Entity.USER, Aggregate.COUNT, "", HOUR, HOUR))])
-
-
-def test_packages_add_features_by_an_entry_point(tmp_path: Path) -> None:
-    """In a process of its own: the table is read once, when the features are imported."""
-    (tmp_path / "theirs.py").write_text(
-        "from features.windows import *\n"
-        'FEATURES = [Windowed(Entity.TASK, Aggregate.DISTINCT, "user_id", DAY, HOUR, reason="crowds")]\n'
-    )
-    about = tmp_path / "theirs-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[assay.features]\ntheirs = theirs:FEATURES\n")
-    code = "from features.vector import FEATURES; print('task__distinct_user_id__1d' in FEATURES)"
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "True"
 
 
 def test_a_window_ends_where_its_lower_edge_passes() -> None:

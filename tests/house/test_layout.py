@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.windows import WINDOWS
+from features.table import WINDOWS
 
 HERE = Path("tests/house/test_layout.py")  # it must spell out what the others must not contain
 FORBIDDEN = {

@@ -16,8 +16,9 @@ from features.store.history import History, Stamp
 from features.store.registry import Registry
 from features.store.settings import Settings
 from features.store.shape import window_views
+from features.table import TABLE
 from features.vector import COLUMNS, events_of
-from features.windows import TABLE, Entity
+from features.windows import Entity
 from pipelines.values import Known, learn_daily
 
 START = micros_of(datetime(2026, 3, 1, tzinfo=UTC))

@@ -12,7 +12,8 @@ from features.fold import Changed
 from features.intelligence.lists import Found, Lists
 from features.store.online import OnlineStore
 from features.store.settings import Settings, Unreachable
-from features.windows import Entity, features_of
+from features.table import features_of
+from features.windows import Entity
 from serving import background
 from serving.background import Background
 from serving.problems import Problem

@@ -15,7 +15,8 @@ from features.store.engines import assert_reachable
 from features.store.online import OnlineStore
 from features.store.settings import Settings, Unreachable
 from features.store.shape import graph_views
-from features.windows import DAY, HOUR, TABLE, WINDOWS, Entity, features_of
+from features.table import TABLE, WINDOWS, features_of
+from features.windows import DAY, HOUR, Entity
 
 AT = 1_772_000_000_000_000
 USER = len(features_of(Entity.USER))

@@ -12,7 +12,8 @@ from features.store.projection import BATCHES_PER_ROUND, KEYS_PER_BATCH, RESTS_M
 from features.store.rows import Row
 from features.store.settings import Settings
 from features.store.sqlite_rows import SqliteRows
-from features.windows import Entity, features_of
+from features.table import features_of
+from features.windows import Entity
 
 USER = len(features_of(Entity.USER))
 

@@ -22,7 +22,8 @@ from features.store.online import OnlineStore
 from features.store.registry import MODELS, REVIEW, Registry
 from features.store.settings import Settings, Unreachable
 from features.store.shape import window_views
-from features.windows import TABLE, Entity, features_of
+from features.table import TABLE, features_of
+from features.windows import Entity
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 USER = [feature.name for feature in features_of(Entity.USER)]
