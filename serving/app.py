@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.events import Currency, Id, Micros, Outcome
+from features.vector import VERSION
 from serving import cases, records
 from serving.contract import Answer, CaseAnswer, OutcomeAnswer, PayoutAnswer, WalletAnswer
 from serving.database import reading
@@ -20,7 +21,7 @@ from serving.ledger.refusals import Refusal
 from serving.openapi import READS, WRITES, merged_document, refusals
 from serving.parts import Parts
 from serving.payouts import saga
-from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found
+from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found, unavailable
 from serving.records import Unit
 from serving.steps import answer_of
 
@@ -42,6 +43,17 @@ class TrialLine(BaseModel):
     currency: str
     debit_micros: int
     credit_micros: int
+
+
+class Readiness(BaseModel):
+    """Which model scores, and which does not although an alias names it."""
+
+    model_version: str = Field(description="the version that scores; `none` before the first was promoted")
+    features_version: str = Field(description="the version of the features that this service computes")
+    refused_versions: dict[str, str] = Field(
+        description="versions, by the alias that names them, that this service refuses; its log tells why. Mostly they "
+        "were trained on other features: restart the service on their code, or run `assay retrain`"
+    )
 
 
 def parts_of(request: Request) -> Parts:
@@ -131,6 +143,17 @@ def payout(payout_id: IdInPath, request: Request) -> PayoutAnswer:
         state=found.state,
         attempts=found.attempt_count,
     )
+
+
+@api.get("/readyz", responses=refusals(503), tags=["probes"])
+def readyz(request: Request) -> Readiness:
+    """It can score: 503 while the database takes no write and what is known may be wrong. A refused model is told of,
+    and no failure: the one before it goes on scoring.
+    """
+    parts = parts_of(request)
+    if not parts.writer.is_well:
+        raise unavailable()
+    return Readiness(model_version=parts.fraud.version, features_version=VERSION, refused_versions=dict(parts.refused))
 
 
 @api.get("/", include_in_schema=False)

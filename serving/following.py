@@ -27,7 +27,7 @@ class Following:
 
     def __init__(self, parts: Parts, registry: Registry, shadow: Shadow) -> None:
         self._parts, self._registry, self._shadow = parts, registry, shadow
-        self._unfit: dict[str, str] = {}
+        self._unfit = parts.refused  # for whoever asks /readyz
         self._is_away = False
 
     def look(self) -> None:

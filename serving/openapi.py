@@ -46,7 +46,7 @@ SCORING: Final[dict[str, tuple[str, Any, Any]]] = {
     "/v1/score/withdrawal": ("Hold the money, score, decide, and pay if approved.", Event, Answer),
     "/v1/price/offers": ("Price candidate tasks for a person. An offer fixes its price.", OfferRequest, OfferAnswer),
 }
-PROBES: Final = {"/livez": "The process runs.", "/readyz": "It can score.", "/metrics": "Figures for Prometheus."}
+PROBES: Final = {"/livez": "The process runs.", "/metrics": "Figures for Prometheus."}
 
 
 def merged_document(routes: Sequence[BaseRoute]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -24,7 +24,9 @@ from serving.scoring import FraudModel, NoModel, Registry, load_champion
 
 @dataclass
 class Parts:
-    """Everything below the flows. `fraud` is replaced as a whole when the alias moves."""
+    """Everything below the flows. `fraud` is replaced as a whole when the alias moves; `refused` is the version, by
+    alias, that an alias names and this service cannot serve.
+    """
 
     engine: Engine
     writer: Writer
@@ -33,6 +35,7 @@ class Parts:
     policy: Policy
     offer_key: bytes
     provider: Provider
+    refused: dict[str, str] = field(default_factory=dict)
 
     def explain_from(self, kind: Kind) -> Levels:
         """The lowest scores whose decision needs reasons."""

@@ -81,7 +81,8 @@ class FraudModel:
         if signature["features_version"] != VERSION or tuple(signature["features"]) != FEATURES:
             raise SignatureMismatchError(
                 f"model {version} was trained on features {signature['features_version']}, this service computes "
-                f"{VERSION}: run `assay retrain`"
+                f"{VERSION}: restart the service on the code that computes the features of the model, or train one for "
+                "the features of this service with `assay retrain`"
             )
         self.version, self.target = version, str(signature["target"])
         self._heads: dict[str, Any] = json.loads((folder / "heads.json").read_text())

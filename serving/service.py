@@ -73,10 +73,6 @@ class Assay:
         self.background = Background(self.parts, home.features, duties)
         app.state.parts = self.parts
 
-    def __is_ready__(self) -> bool:
-        """For /readyz: not while the database takes no write and what is known may be wrong."""
-        return self.parts.writer.is_well
-
     @bentoml.on_startup
     def begin(self) -> None:
         """Score once, so that nothing is slow the first time, and keep the collector away from what lives for ever."""
@@ -178,6 +174,18 @@ def _assert_fit(unit: Unit, parts: Parts, events: Sequence[Event]) -> None:
             parts.knowledge.assert_timely(event.event_time, unit.now, f"[{at}].occurred_at")
 
 
+class Ready:
+    """ASGI middleware: /readyz is answered by the mounted service, which can say more than BentoML's own probe."""
+
+    def __init__(self, framework: Any, mounted: Any) -> None:
+        self._framework, self._mounted = framework, mounted
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_asked = scope["type"] == "http" and scope["path"] == "/readyz"
+        await (self._mounted if is_asked else self._framework)(scope, receive, send)
+
+
 Assay.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made a Service of the class
     Doorman, key=os.environ.get("ASSAY_API_KEY")
 )
+Assay.add_asgi_middleware(Ready, mounted=app)  # type: ignore[attr-defined]  # as above

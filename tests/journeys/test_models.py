@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from features.events import Kind
 from features.home import Home
+from features.vector import VERSION
 from pipelines.audit import audit
 from pipelines.promotion import name_shadow, promote
 from pipelines.rescored import Rescoring
@@ -82,7 +83,9 @@ def decided(home: Home, event: Make, served: Served, tmp_path: Path) -> list[dic
         registry.promote(unfit, reason="by mistake", by="Li", at=1, tracking_uri=home.tracking_uri)
         wait_for(client, 'assay_model_refused_version{alias="champion"}', unfit)
         send(3)
-        assert client.get("/readyz").status_code == 200
+        ready = client.get("/readyz").raise_for_status().json()
+        assert (ready["model_version"], ready["features_version"]) == (str(challenger), VERSION)
+        assert ready["refused_versions"] == {"champion": str(unfit)}
     return answers
 
 

@@ -164,10 +164,12 @@ def test_a_model_that_does_not_fit_is_refused_once_and_the_old_one_serves_on(
     assert (warning["event"], warning["version"], warning["serving"]) == ("model_refused", str(version), "1")
     assert why in warning["reason"]
     assert (gauge("assay_model_refused_version"), gauge("assay_model_version")) == (version, CALM)
+    assert service.parts.refused == {"champion": str(version)}
     service.name(STRICT)
     service.look()
     assert service.look() == "2"
     assert gauge("assay_model_refused_version") == 0
+    assert service.parts.refused == {}
 
 
 def test_a_champion_that_does_not_fit_stops_a_start_and_says_what_to_do(service: Service) -> None:

@@ -180,7 +180,7 @@ def test_many_rows_at_once_score_as_each_does_by_itself_to_the_last_bit(tmp_path
     ids=["version", "order", "fewer", "more"],
 )
 def test_a_model_of_other_features_is_refused_and_the_remedy_named(signature: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(SignatureMismatchError, match="retrain"):
+    with pytest.raises(SignatureMismatchError, match=r"restart the service on the code .* `assay retrain`"):
         FraudModel(write(tmp_path / "model", **signature), "7")
 
 
