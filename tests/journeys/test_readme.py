@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 from features.home import Home
+from features.log import Log
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 CALLS = re.findall(r"```sh\n(curl .*?)```\n```json\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for block in re.findall(r"```sh\n(assay .*?)```", README, re.DOTALL) for line in block.splitlines()]
 # What differs from run to run: everything else must be printed as it is answered.
@@ -69,3 +72,21 @@ def test_the_commands_run(home: Home, tmp_path: Path) -> None:
             ["bash", "-c", command], cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_training_set_through_feast_is_what_the_example_shows(home: Home, tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    log = pl.DataFrame(pl.from_arrow(Log(home.log).read(["user_id", "event_time"])))
+    user, at = log.select("user_id", "event_time").drop_nulls().tail(2000).row(0)
+    day_later = f"datetime.fromtimestamp({at // 1_000_000 + 86_400}, UTC)"
+    asked = program.replace("u00001", user).replace("datetime(2026, 11, 15, tzinfo=UTC)", day_later)
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=os.environ | {"ASSAY_HOME": str(home.root)},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    row = next(line for line in done.stdout.splitlines() if user in line)
+    assert "null" not in row
