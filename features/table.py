@@ -21,7 +21,6 @@ from features.windows import (
     FeatureError,
     Ratio,
     Windowed,
-    without_reason,
 )
 
 GROUP: Final = "assay.features"
@@ -63,11 +62,12 @@ def checked(point: str, named: object, known: Sequence[Feature]) -> Sequence[Fea
 
 
 def _assert_halves(point: str, features: Sequence[Feature]) -> None:
-    definitions = {without_reason(feature) for feature in features}
     for ratio in (feature for feature in features if isinstance(feature, Ratio)):
         for half in (ratio.top, ratio.bottom):
-            if without_reason(half) not in definitions:
-                raise FeatureError(f"{point}: {ratio.name}: {half.name} must be in the list, too: add it")
+            if half not in features:
+                raise FeatureError(
+                    f"{point}: {ratio.name}: {half.name} must be in the list, too: add it, with the same reason"
+                )
 
 
 def _unfit(feature: object) -> str | None:

@@ -1,6 +1,5 @@
 """`assay features ...`: what the features are, and whether decisions were made with the right ones."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,10 +7,10 @@ import typer
 from features.events import EPOCH, LATEST, micros_of
 from features.home import Home
 from pipelines.console import explained, progress
+from pipelines.instants import instant_said
 
-FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"]
-From = Annotated[datetime | None, typer.Option("--from", formats=FORMATS, help="first instant, UTC; left out: all")]
-To = Annotated[datetime | None, typer.Option("--to", formats=FORMATS, help="the instant after the last, UTC")]
+From = Annotated[str, typer.Option("--from", help="first instant: 2026-03-01, or RFC 3339; left out: all")]
+To = Annotated[str, typer.Option("--to", help="the instant after the last, written likewise")]
 
 app = typer.Typer(help="Look at the features, and prove them.", no_args_is_help=True)
 
@@ -29,18 +28,16 @@ def list_(
 
 
 @app.command()
-def audit(from_: From = None, to: To = None) -> None:
+def audit(from_: From = "", to: To = "") -> None:
     """Recompute logged decisions from the event log and compare every cell; exit code 1 when one differs."""
     from pipelines.audit import audit as run  # noqa: PLC0415  # each command loads only what it needs
     from pipelines.shown_audit import show_audit  # noqa: PLC0415
 
     with explained():
+        since = instant_said(from_, "--from") if from_ else micros_of(EPOCH)
+        until = instant_said(to, "--to") if to else micros_of(LATEST)
         with progress("audit") as advance:
-            found = run(Home.from_environment(), _micros(from_ or EPOCH), _micros(to or LATEST), advance)
+            found = run(Home.from_environment(), since, until, advance)
         show_audit(found)
     if not found.is_clean:
         raise typer.Exit(1)
-
-
-def _micros(instant: datetime) -> int:
-    return micros_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC))

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from features.events import Instant, micros_of
 from features.home import Home
 from features.log import Log
 from pipelines.console import UserError, explained, out
+from pipelines.instants import instant_said
 
 app = typer.Typer(help="Look at who is tied to whom.", no_args_is_help=True)
 
@@ -26,7 +25,7 @@ def show(
         str, typer.Argument(help="user:ID, device:KIND:ID, destination:DIGEST, identity:DIGEST or network:CIDR")
     ],
     as_of: Annotated[
-        str, typer.Option("--as-of", help="a sequence, or an RFC 3339 time; left out: the log's end")
+        str, typer.Option("--as-of", help="2026-03-01, an RFC 3339 time, or a sequence; left out: the log's end")
     ] = "",
     out_: Annotated[Path | None, typer.Option("--out", help="the SVG to write; left out: the node's name")] = None,
     log: Annotated[Path | None, typer.Option(help="an event log; left out: the home's")] = None,
@@ -40,24 +39,20 @@ def show(
         sequence = _sequence(history, as_of)
         graph = graph_as_of(history, sequence)
         if graph.representative(node) is None:
-            raise UserError(f"nothing was tied to {node} after event {sequence}: is it written as user:ID?")
+            raise UserError(f"nothing was tied to {node} as of event {sequence:,}: is it written as user:ID?")
         near = neighbourhood(graph, node)
         target = out_ or Path(f"{''.join(letter if letter.isalnum() else '-' for letter in node)[:80]}.svg")
-        target.write_bytes(draw(near, node, f"{node} after event {sequence:,}"))
+        target.write_bytes(draw(near, node, f"{node} as of event {sequence:,}"))
         out.print(f"{len(near)} nodes and {near.number_of_edges()} ties in {target}; {near.graph['left_out']} left out")
 
 
 def _sequence(log: Log, as_of: str) -> int:
-    """The last sequence known then. Raises UserError for what is neither a sequence nor a time."""
+    """The last sequence known then. Raises ValueError for what is neither a sequence nor an instant."""
     if not as_of:
         return log.last()[0]
     if as_of.isdigit():
         return int(as_of)
-    try:
-        instant = TypeAdapter(Instant).validate_python(as_of)
-    except ValidationError:
-        raise UserError(f"--as-of must be a sequence or a time such as 2026-03-01T09:30:00Z, not {as_of!r}") from None
-    return _last_before(log, micros_of(instant))
+    return _last_before(log, instant_said(as_of))
 
 
 def _last_before(log: Log, instant: int) -> int:

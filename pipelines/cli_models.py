@@ -1,15 +1,14 @@
 """`assay retrain`, `assay monitor`, `assay lineage`: challengers, the champion's health, whence a decision comes."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from features.events import micros_of
 from features.home import Home
 from pipelines.console import explained, out
+from pipelines.instants import instant_said
 
 _HOUR_SECONDS = 3600.0
 ALERT_EXIT = 3
@@ -17,12 +16,7 @@ ALERT_EXIT = 3
 
 
 def retrain(
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            "--as-of", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="train as on that day, UTC; left out: now"
-        ),
-    ] = None,
+    as_of: Annotated[str, typer.Option("--as-of", help="train as then: 2026-03-01, or RFC 3339; left out: now")] = "",
     every_hours: Annotated[float | None, typer.Option(help="go on doing so, this often", min=0.01)] = None,
     search_seconds: Annotated[
         float, typer.Option(help="look for better parameters so long, on the training slice alone", min=0)
@@ -42,9 +36,9 @@ def retrain(
 
     while True:
         with explained():
+            until = instant_said(as_of) if as_of else None
             home = Home.from_environment()
             backfill(home)
-            until = None if as_of is None else micros_of(as_of.replace(tzinfo=UTC))
             show_registered(run(home, until, How(search_seconds, engine, workers)))
         if every_hours is None:
             return
@@ -78,8 +72,7 @@ def monitor(
 
     training/monitoring/limits.yaml says from where on a finding is an alert, and why.
     """
-    from pipelines.frame import instant_said  # noqa: PLC0415  # each command loads only what it needs
-    from pipelines.monitor import monitor as run  # noqa: PLC0415
+    from pipelines.monitor import monitor as run  # noqa: PLC0415  # each command loads only what it needs
     from pipelines.shown_monitor import show_json, show_report, write_metrics  # noqa: PLC0415
 
     with explained():

@@ -1,21 +1,18 @@
 """`assay graph nightly`: the nightly features of the graph, day by day, and again only where something changed."""
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from features.home import Home
 from pipelines.console import explained, out
+from pipelines.instants import instant_said
 
-AsOf = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="instant, UTC; left out: now"),
-]
+AsOf = Annotated[str, typer.Option("--as-of", help="whole days until then: 2026-03-01, or RFC 3339; left out: now")]
 
 
 def nightly(
-    as_of: AsOf = None,
+    as_of: AsOf = "",
     days: Annotated[int, typer.Option(help="how many of the last whole days get a table", min=1)] = 1,
     engine: Annotated[str, typer.Option(help="local, or dask for several interpreters")] = "local",
     workers: Annotated[int, typer.Option(help="interpreters of the engine dask", min=1)] = 2,
@@ -26,5 +23,5 @@ def nightly(
 
     with explained():
         home = Home.from_environment()
-        made = run(home, nights_until(home, as_of, days), engine, workers)
+        made = run(home, nights_until(home, instant_said(as_of) if as_of else None, days), engine, workers)
         shown(made, out.print)

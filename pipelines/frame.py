@@ -6,7 +6,6 @@ What arrived after the asked instant is not read, so the same question has the s
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import feather
 
-from features.events import instant_of, micros_of
+from features.events import instant_of
 from features.frame import AMOUNTS, KEYS, READ, frame_of, outcomes_of
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log
 from features.vector import ALL, DESCRIPTIONS, FEATURES, VERSION, FeatureEngine
 from pipelines.console import UserError
+from pipelines.instants import instant_shown
 from pipelines.secrets import secret_of
 from training.labels import TARGETS, Target, default_maturity, settling_times
 from training.splits import Labelling
@@ -51,11 +51,12 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Exported:
-    """How many rows, and of each target how many have a label."""
+    """How many rows, and of each target how many have a label, and how many of those are positive."""
 
     rows: int
     columns: int
     labelled: Mapping[str, int]
+    positive: Mapping[str, int]
 
 
 def export_frame(
@@ -68,13 +69,33 @@ def export_frame(
     """
     frame = labelled(home, as_of).filter(pl.col("as_of") >= since)
     if frame.is_empty():
-        raise UserError(f"{home.log} holds no events of {instant_of(since)} to {instant_of(as_of)}")
+        raise UserError(f"{home.log} holds no events {_between(since, as_of)}")
     if not with_keys:
         frame = digested(frame, secret_of(home.root / "export.key"))
     half = out.with_name(out.name + ".part")
     _write(frame, half, kind, {"features": VERSION, "as_of": instant_of(as_of).isoformat()})
     half.rename(out)
-    return Exported(frame.height, frame.width, {target: frame[name].count() for target, name in LABELS.items()})
+    known: dict[str, pl.Series] = {target: frame[name].drop_nulls() for target, name in LABELS.items()}
+    counted = {target: len(labels) for target, labels in known.items()}
+    return Exported(frame.height, frame.width, counted, {target: int(labels.sum()) for target, labels in known.items()})
+
+
+def _between(since: int, as_of: int) -> str:
+    if since:
+        return f"from {instant_shown(since)} to {instant_shown(as_of)}: choose an earlier --from or a later --as-of"
+    return f"that had arrived by {instant_shown(as_of)}: choose a later --as-of"
+
+
+def format_of(file: Path, asked: str = "") -> Format:
+    """What `file` is to hold: the format of its ending. Raises ValueError where that and `asked` do not give one."""
+    if asked and asked not in list(Format):
+        raise ValueError(f"--format takes {', '.join(Format)}, not {asked!r}")
+    ending = file.suffix.lower().removeprefix(".")
+    if not asked and ending not in list(Format):
+        raise ValueError(f"--out {file}: its ending names no format: end it in .{', .'.join(Format)}, or add --format")
+    if asked and ending in list(Format) and ending != asked:
+        raise ValueError(f"--out {file} ends in .{ending}, but --format says {asked}: leave out --format, or rename it")
+    return Format(asked or ending)
 
 
 def labelled(home: Home, as_of: int) -> pl.DataFrame:
@@ -137,20 +158,6 @@ def _described(column: Any) -> Any:
 
 
 _BY_NAME: Final = {feature.name: feature for feature in ALL}
-
-
-def instant_said(text: str) -> int:
-    """Microseconds of `2026-03-01` (its beginning, UTC) or of an RFC 3339 time. Raises ValueError for another text."""
-    try:
-        said = datetime.fromisoformat(text)
-    except ValueError:
-        said = None
-    if said is not None and said.tzinfo is None:
-        said = said.replace(tzinfo=UTC) if len(text) == len("2026-03-01") else None
-    if said is None:
-        raise ValueError(f"{text} is no instant: write 2026-03-01, or 2026-03-01T09:30:00Z")
-    return micros_of(said)
-
 
 assert set(_TOLD) == {*KEYS, *AMOUNTS, *LABELS.values()}, "each column says what it is"
 assert not set(_TOLD) & set(FEATURES)

@@ -19,16 +19,15 @@ from training.labels import default_maturity, label_events
 DAYS_MAX = 3660
 
 
-def nights_until(home: Home, as_of: datetime | None, days: int) -> list[date]:
-    """The last `days` whole days at `as_of` (left out: now) that are not before the log begins.
+def nights_until(home: Home, as_of: int | None, days: int) -> list[date]:
+    """The last `days` whole days at `as_of` (microseconds; None: now) that are not before the log begins.
 
     Raises UserError where there is none.
     """
     if not 1 <= days <= DAYS_MAX:
         raise UserError(f"--days must be between 1 and {DAYS_MAX}, not {days}")
     known = days_of(home.log)
-    instant = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=UTC)
-    last = last_whole_day(micros_of(instant))
+    last = last_whole_day(micros_of(datetime.now(UTC)) if as_of is None else as_of)
     nights = [last - timedelta(days=back) for back in reversed(range(days))]
     chosen = [night for night in nights if known and night >= known[0]]
     if not chosen:

@@ -37,14 +37,14 @@ def test_draws_names_times_and_a_legend(log: Path, tmp_path: Path) -> None:
     answer = show(log, "user:a", "--out", str(out))
     assert answer.exit_code == 0, answer.output
     shown = texts(out)
-    for part in ("idfv:1", "c$d", "10.0.0.0/24", "2024-10-04", "the asked node", "person", "user:a after event 4"):
+    for part in ("idfv:1", "c$d", "10.0.0.0/24", "2024-10-04", "the asked node", "person", "user:a as of event 4"):
         assert part in shown
     again = tmp_path / "b.svg"
     show(log, "user:a", "--out", str(again))
     assert again.read_bytes() == out.read_bytes()
 
 
-@pytest.mark.parametrize("as_of", ["2", "2024-10-05T12:00:00Z"])
+@pytest.mark.parametrize("as_of", ["2", "2024-10-05T12:00:00Z", "2024-10-05"])
 def test_shows_what_was_known_then(log: Path, tmp_path: Path, as_of: str) -> None:
     out = tmp_path / "a.svg"
     assert show(log, "user:a", "--as-of", as_of, "--out", str(out)).exit_code == 0

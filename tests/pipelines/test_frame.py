@@ -19,7 +19,7 @@ from features.log import Log, LogWriter, row_of, table_of
 from features.vector import FEATURES, VERSION, events_of
 from pipelines.cli_frame import app
 from pipelines.console import UserError
-from pipelines.frame import Format, export_frame, instant_said, labelled
+from pipelines.frame import Format, export_frame, format_of, labelled
 
 START = micros_of(datetime(2026, 3, 1, tzinfo=UTC))
 DAY = 86_400_000_000
@@ -127,26 +127,42 @@ def test_csv_holds_the_same_cells(home: Home, tmp_path: Path) -> None:
 def test_nothing_half_written_is_left_and_nothing_is_written_of_nothing(home: Home, tmp_path: Path) -> None:
     export_frame(home, tmp_path / "deep" / "frame.parquet", at(12))
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["frame.parquet"]
-    with pytest.raises(UserError, match="holds no events"):
+    with pytest.raises(UserError, match="holds no events that had arrived by 2026-02-28T00:00:00Z: choose a later"):
         export_frame(home, tmp_path / "none.parquet", at(-1))
+    with pytest.raises(UserError, match="holds no events from 2026-04-10T00:00:00Z to 2026-04-11T00:00:00Z: choose"):
+        export_frame(home, tmp_path / "none.parquet", at(41), at(40))
     assert not (tmp_path / "none.parquet").exists()
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-03-01T09:30:00", "2026-13-01", ""])
-def test_an_instant_that_could_mean_two_things_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no instant"):
-        instant_said(text)
-
-
-def test_instants_are_days_or_have_a_zone() -> None:
-    assert instant_said("2026-03-01") == START
-    assert instant_said("2026-03-01T08:00:00+08:00") == START
-
-
-def test_the_command_says_what_it_wrote(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_takes_the_format_from_the_ending(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(home.root))
     asked = ["--as-of", "2026-03-10", "--from", "2026-03-05", "--out", str(tmp_path / "f.csv")]
-    answer = CliRunner().invoke(app, [*asked, "--format", "csv"])
+    answer = CliRunner().invoke(app, asked)
     assert answer.exit_code == 0, answer.output
     assert "21 events" in answer.output
-    assert CliRunner().invoke(app, [*asked, "--format", "xlsx"]).exit_code == 1
+    assert "fraud: 7 labelled, 4 of them positive" in answer.output
+    assert pl.read_csv(tmp_path / "f.csv").height == 21
+    assert CliRunner().invoke(app, [*asked, "--format", "csv"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "form"), [("a.CSV", "", "csv"), ("a", "arrow", "arrow"), ("a.x", "csv", "csv")]
+)
+def test_a_format_is_that_of_the_ending_or_the_asked_one(name: str, asked: str, form: str) -> None:
+    assert format_of(Path(name), asked) is Format(form)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("a.csv", "parquet", r"ends in \.csv, but --format says parquet"),
+        ("a.xlsx", "", r"names no format: end it in \.parquet, \.csv, \.arrow, or add --format"),
+        ("a", "", "names no format"),
+        ("a.csv", "xlsx", "--format takes parquet, csv, arrow, not 'xlsx'"),
+    ],
+)
+def test_a_format_that_is_unclear_is_refused(name: str, asked: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        format_of(Path(name), asked)

@@ -51,8 +51,9 @@ def test_a_verdict_is_known_once_it_has_arrived_and_matured(home: Home) -> None:
 
 
 def test_nights_are_whole_days_within_the_log(home: Home) -> None:
-    assert nights_until(home, datetime(2026, 3, 3, 23, 59), 9) == [date(2026, 3, 1), date(2026, 3, 2)]  # noqa: DTZ001  # as the command line reads it
-    for as_of, days in ((datetime(2026, 3, 1, 23), 1), (datetime(2026, 3, 9), DAYS_MAX + 1)):  # noqa: DTZ001  # the same
+    first = START - DAY // 2
+    assert nights_until(home, first + 3 * DAY - 1, 9) == [date(2026, 3, 1), date(2026, 3, 2)]
+    for as_of, days in ((first + DAY - 1, 1), (first + 8 * DAY, DAYS_MAX + 1)):
         with pytest.raises(UserError):
             nights_until(home, as_of, days)
 
