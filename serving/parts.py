@@ -1,9 +1,6 @@
 """The composition root: what a flow needs, wired once."""
 
-import os
-import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -11,6 +8,7 @@ from features.events import Kind
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log, recorded_now
+from features.secrets import secret_of
 from features.vector import warm_up
 from serving.database import open_database
 from serving.decision import Levels
@@ -64,16 +62,6 @@ def assemble(home: Home, policy: Policy | None = None) -> Parts:
         knowledge=knowledge,
         fraud=load_champion(registry_of(home)),
         policy=policy or load_policy(),
-        offer_key=_secret(home.root / "offer.key"),
+        offer_key=secret_of(home.root / "offer.key"),
         provider=FakeProvider(home.root / "fake-provider.db"),
     )
-
-
-def _secret(file: Path) -> bytes:
-    """32 random bytes, made at the first start and readable by their owner only."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(secrets.token_bytes(32))
-    return file.read_bytes()
