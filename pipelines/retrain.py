@@ -23,6 +23,7 @@ from features.log import Log
 from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.assessment import assess_on
 from pipelines.console import UserError, err, progress
+from pipelines.frame import maturity_of
 from pipelines.releases import FILE as RELEASES
 from pipelines.releases import with_releases
 from pipelines.steps import MANIFEST, Made, Steps, digest_of, digest_of_file
@@ -35,7 +36,6 @@ from training.distributed import engine
 from training.evaluate import Bootstrap
 from training.gate import Rules, Verdict, judge
 from training.kept import MODEL, keep, read_kept
-from training.labels import default_maturity
 from training.models import Model
 from training.parts import outside_versions
 from training.search import Search
@@ -78,7 +78,7 @@ def retrain(home: Home, as_of: int | None = None, how: How = PLAIN) -> Registere
     trained = read_kept(made.folder)
     verdict = judge(trained.metrics, None, Rules(), trained.difference)
     judging = {"trained": made.digest, "policy": load_policy().version, "costs": digest_of_file(costs.DEFAULT)}
-    judged = steps.run("judge", judging, lambda folder: _for_people(home, trained, verdict, folder))
+    judged = steps.run("judge", judging, lambda folder: _for_people(home, trained, verdict, judging, folder))
     version = registry.version_of(judged.digest, home.tracking_uri)
     if version is None:
         with progress("register"):
@@ -169,16 +169,10 @@ def _spec(home: Home, frame: pl.DataFrame, until: int) -> Spec:
         features_version=VERSION,
         trained_at=until,
         target=home.manifest.get("target", "fraud"),
-        maturity=_maturity(home),
+        maturity=maturity_of(home),
         rule=RULE if knows_devices else None,
         rule_above=1.0,
     )
-
-
-def _maturity(home: Home) -> dict[str, int]:
-    """A historical file's outcomes are final; live ones may still be corrected for a while."""
-    waits = default_maturity()
-    return dict.fromkeys(waits, 0) if home.manifest.get("clock") == "events" else waits
 
 
 def _champion(home: Home, version: int | None, scratch: Path) -> Model | None:
@@ -191,12 +185,12 @@ def _champion(home: Home, version: int | None, scratch: Path) -> Model | None:
         return None
 
 
-def _for_people(home: Home, trained: Trained, verdict: Verdict, folder: Path) -> None:
+def _for_people(home: Home, trained: Trained, verdict: Verdict, judging: dict[str, str], folder: Path) -> None:
     """The model card, its pictures, and the tables behind them."""
     with progress("judge"):
         assessment = assess_on(home, trained, Bootstrap())
     judged = Judged(
-        trained.model, trained.metrics, trained.difference, trained.params, trained.tables, assessment, verdict
+        trained.model, trained.metrics, trained.difference, trained.params, trained.tables, assessment, verdict, judging
     )
     files = {
         "card.html": describe(judged),

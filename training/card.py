@@ -8,12 +8,16 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from features.vector import DESCRIPTIONS
 from training.assess import OPERATING_FPR, Assessment
+from training.card_words import money_said, said
 from training.estimates import Metrics, from_json
 from training.gate import Verdict
+from training.importance import digest_of, leanings, main_head
 from training.models import Model
 
 _HEADLINES: Final = ("auc", "ap_rare", "recall_at_fpr_0.005", "recall_at_fpr_0.01", "precision_at_review_budget")
+_LEANINGS_SHOWN: Final = 12
 _TEMPLATE: Final = "card.html.j2"
 # Whatever names groups come from events: they are shown, never run.
 _ENVIRONMENT: Final = Environment(
@@ -31,7 +35,9 @@ class _Table:
 
 @dataclass(frozen=True)
 class Judged:
-    """All that a card tells of: see `train` for the first five, `assess` and `judge` for the others."""
+    """All that a card tells of: see `train` for the first five, `assess` and `judge` for the next two. `made_from` is
+    what it was trained and judged on: digests and versions by name.
+    """
 
     model: Model
     metrics: Metrics
@@ -40,6 +46,7 @@ class Judged:
     tables: Mapping[str, Any] = field(repr=False)
     assessment: Assessment | None = None
     verdict: Verdict | None = None
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe(judged: Judged) -> str:
@@ -67,46 +74,86 @@ def _counts(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(judged: Judged) -> list[_Table]:
-    tables = [_figures("Test slice, out of time", judged.metrics), _comparison(judged.difference)]
-    tables.append(_blocks(judged.tables["by_time"]))
+    params, other = judged.params, {"fraud": "reversal", "reversal": "fraud"}[judged.model.context["target"]]
+    beside = {name.removeprefix(f"{other}."): one for name, one in judged.metrics.items() if name.startswith(other)}
+    main = {name: one for name, one in judged.metrics.items() if name.removeprefix(f"{other}.") == name}
+    tables = [_identity(judged), _heads(judged.model), _leanings(judged.model)]
+    tables += [_figures("Test slice, out of time", main, params), _figures(f"The same of {other}", beside, params)]
+    tables += [_comparison(judged.difference, params), _blocks(judged.tables["by_time"], params)]
     if judged.assessment is not None:
         tables += [_money(name, figures) for name, figures in judged.assessment.money.items()]
         tables.append(_slices(judged.assessment))
     return [table for table in tables if table.rows]
 
 
-def _figures(title: str, metrics: Metrics, note: str = "") -> _Table:
-    rows = [(_said(name), str(estimate)) for name, estimate in metrics.items()]
+def _identity(judged: Judged) -> _Table:
+    """The version is numbered after the card is written; these say which one it is."""
+    rows = [("model, boosters and heads", digest_of(judged.model)), *judged.made_from.items()]
+    note = "The registry numbers a version when it takes it in; by these it is known. `assay lineage` leads to them."
+    return _Table("Identity", ("of", "digest or version"), rows, note)
+
+
+def _heads(model: Model) -> _Table:
+    parts = list(model.boosters)
+    rows = [
+        (
+            name,
+            f"{head.intercept:.3f}",
+            *(f"{head.weights[part]:.3f}" if part in head.weights else "" for part in parts),
+        )
+        for name, head in model.heads.items()
+    ]
+    note = "The log-odds of a head are its intercept and the margins of the parts, each times its weight."
+    return _Table("What each head hears", ("head", "intercept", *parts), rows, note)
+
+
+def _leanings(model: Model) -> _Table:
+    rows = [
+        (DESCRIPTIONS.get(one.feature, one.feature), one.feature, one.part, f"{one.share:.1%}")
+        for one in leanings(model)[:_LEANINGS_SHOWN]
+    ]
+    return _Table(
+        f"The {_LEANINGS_SHOWN} features that weigh most",
+        ("feature", "name", "part", "share of the gain"),
+        rows,
+        f"By the gain of their splits in the parts that the head {main_head(model)} hears, each part as it is weighed. "
+        "Gain favours features of many values, and says nothing of direction.",
+    )
+
+
+def _figures(title: str, metrics: Metrics, params: Mapping[str, Any], note: str = "") -> _Table:
+    rows = [(said(name, params), str(estimate)) for name, estimate in metrics.items()]
     return _Table(title, ("figure", "value (95% interval)"), rows, note)
 
 
-def _comparison(difference: Metrics | None) -> _Table:
+def _comparison(difference: Metrics | None, params: Mapping[str, Any]) -> _Table:
     if difference is None:
         return _Table("Against the champion", ("",), [("There was none to compare with.",)])
-    return _figures("Against the champion, same rows", difference, "Above zero the challenger is better.")
+    return _figures("Against the champion, same rows", difference, params, "Above zero the challenger is better.")
 
 
-def _blocks(blocks: Sequence[Mapping[str, Any]]) -> _Table:
+def _blocks(blocks: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> _Table:
     rows = [
         (_day(int(block["from"].value or 0)), str(block["positives"]), *(str(block[name]) for name in _HEADLINES))
         for block in map(from_json, blocks)
     ]
-    return _Table("By time", ("from", "positives", *map(_said, _HEADLINES)), rows)
+    return _Table("By time", ("from", "positives", *(said(name, params) for name in _HEADLINES)), rows)
 
 
 def _money(name: str, figures: Metrics) -> _Table:
-    return _figures(
+    return _Table(
         f"Money and people under today's policy: {name}",
-        figures,
+        ("figure", "value (95% interval)"),
+        [(said(figure, {}), money_said(figure, estimate)) for figure, estimate in figures.items()],
         "Saved: fraud stopped, less reviews, refused honest people and waiting, at the costs of costs.yaml.",
     )
 
 
 def _slices(assessment: Assessment) -> _Table:
-    ratios = ", ".join(f"{_said(name)} {ratio}" for name, ratio in assessment.ratios.items())
+    ratios = ", ".join(f"{_plain(name)} {ratio}" for name, ratio in assessment.ratios.items())
     rows = [
         (
-            f"{_said(row['slice'])}: {row['group']}",
+            f"{_plain(row['slice'])}: {row['group']}",
             f"{row['rows']:,}",
             f"{row['positives']:,}",
             *("" if row[name] is None else f"{row[name]:.4f}" for name in ("auc", "recall", "false_positive_rate")),
@@ -132,7 +179,7 @@ def _limits(model: Model, params: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _said(name: str) -> str:
+def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 

@@ -55,14 +55,17 @@ def _precision_recall(scored: Scored) -> Figure:
     axes.plot(recall[shown], precision[shown], color=FRAUD, linewidth=1.8)
     base = scored.labels.mean()
     axes.axhline(base, color=FAINT, linestyle="dashed", linewidth=1)
-    axes.annotate(f"by chance {base:.1%}", (1, base), (0, 4), textcoords="offset points", ha="right", color=FAINT)
+    axes.annotate(f"by chance {base:.1%}", (0, base), (6, 4), textcoords="offset points", color=FAINT)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.03))
     _in_percent(axes, "xy")
     return figure
 
 
 def _calibration(scored: Scored) -> Figure:
-    """Tenths of the score with the 95% interval of what was observed (Wilson), on log-odds, where rare is visible."""
+    """Tenths of the score with the 95% interval of what was observed (Wilson), on log-odds, where rare is visible.
+
+    A tenth without a positive has no log-odds: it is an open marker on the lower edge, and the legend says so.
+    """
     figure, axes = _canvas("Calibration, by tenths of the score", "predicted", "observed")
     table = decile_table(scored.labels, scored.scores)
     predicted = np.array([row["predicted"] for row in table])
@@ -75,7 +78,14 @@ def _calibration(scored: Scored) -> Figure:
     axes.plot(log_odds(ends), log_odds(ends), color=FAINT, linestyle="dashed", linewidth=1)
     places = log_odds(np.maximum(predicted, least))
     axes.vlines(places, log_odds(np.maximum(low, least)), log_odds(np.maximum(high, least)), color=FRAUD, alpha=0.45)
-    axes.scatter(places, log_odds(np.maximum(observed, least)), color=FRAUD, s=26, zorder=3)
+    none = np.array(positives) == 0
+    axes.scatter(places[~none], log_odds(np.maximum(observed[~none], least)), color=FRAUD, s=26, zorder=3)
+    axes.set_ylim(bottom=log_odds(ends)[0])
+    if none.any():
+        edge = np.full(int(none.sum()), log_odds(ends)[0])
+        label = "none observed: 0%, below the scale"
+        axes.scatter(places[none], edge, facecolor="white", edgecolor=FRAUD, s=30, zorder=4, clip_on=False, label=label)
+        axes.legend(frameon=False, fontsize=9, loc="upper left")
     ticks = [tick for tick in (1e-5, 1e-4, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99) if least <= tick <= ends[1]]
     labels = [f"{100 * tick:g}%" for tick in ticks]
     axes.set_xticks(log_odds(np.array(ticks)), labels)
@@ -105,19 +115,17 @@ def _cost(curve: CostCurve, review_share_max: float, currency: str) -> Figure:
     figure, axes = _canvas("Cost against the share that people review", "share reviewed", f"expected cost, {currency}")
     shown, best = _thinned(len(curve.costs)), curve.cheapest(review_share_max)
     axes.plot(curve.review_shares[shown], curve.costs[shown], color=INK, linewidth=1.6)
-    axes.axvline(review_share_max, color=FAINT, linestyle="dashed", linewidth=1)
-    axes.scatter([curve.review_shares[best]], [curve.costs[best]], color=FRAUD, s=40, zorder=3)
+    limit = f"all that reviewers can do: {review_share_max:.1%}"
+    axes.axvline(review_share_max, color=FAINT, linestyle="dashed", linewidth=1, label=limit)
     share = curve.review_shares[best]
-    axes.annotate(
-        f"cheapest that reviewers can do:\nscore {curve.thresholds[best]:.3f}, {share:.2%} reviewed",
-        (curve.review_shares[best], curve.costs[best]),
-        (14, 10),
-        textcoords="offset points",
-        color=INK,
-        fontsize=9,
-    )
-    axes.set_xlim(0, min(1.0, max(5 * review_share_max, 0.05)))
-    axes.set_ylim(bottom=0)
+    cheapest = f"cheapest within it: score {curve.thresholds[best]:.3f}, {share:.2%} reviewed"
+    axes.scatter([share], [curve.costs[best]], color=FRAUD, s=40, zorder=3, clip_on=False, label=cheapest)
+    right = min(1.0, max(5 * review_share_max, 0.05))
+    seen = curve.costs[curve.review_shares <= right]
+    # Room above for the legend; from zero the curve would be a flat line.
+    reach = max(seen.max() - seen.min(), 0.01 * abs(seen.max()), 0.01)
+    axes.set(xlim=(0, right), ylim=(seen.min() - 0.08 * reach, seen.max() + 0.4 * reach))
+    axes.legend(frameon=False, fontsize=9, loc="upper right")
     _in_percent(axes, "x")
     return figure
 

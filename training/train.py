@@ -201,6 +201,7 @@ def _params(
         **{f"bounds.{name}": value for name, value in asdict(bounds).items()},
         **settling,
         **settings,
+        "review_share": spec.review_share,
         "search.trials": len(fitted.trials),
     }
 

@@ -7,12 +7,17 @@ import pytest
 from features.vector import CATEGORICAL, DESCRIPTIONS, FEATURES
 from features.windows import DAY, HOUR, MINUTE, Aggregate, Entity, Ratio, Windowed
 from notebooks import wording
+from serving import decision
 
 
 def test_every_feature_has_plain_words_of_its_own() -> None:
     labels = [wording.label(name) for name in FEATURES]
     assert len(set(labels)) == len(DESCRIPTIONS)
     assert not [label for label in labels if "_" in label or len(label) > 90]
+
+
+def test_every_reason_of_a_score_has_words() -> None:
+    assert set(decision.REASONS.values()) <= set(wording.REASONS)
 
 
 def test_every_feature_shows_every_value_without_a_code() -> None:
