@@ -41,7 +41,10 @@ def backfill(home: Home, engine: str = "local", workers: int = 1) -> Backfilled:
     append_recorded(home)
     log, lists = Log(home.log), Lists.of_home(home)
     if not log.files():
-        raise UserError(f"{home.log} holds no events: run `assay simulate` or `assay ingest` first")
+        raise UserError(
+            f"{home.log} holds no events: run `assay up`, or `assay simulate --out {home.log}` or "
+            f"`assay ingest ... --out {home.log}` first"
+        )
     done = _compute(home, log, lists, engine, workers)
     return Backfilled(done, len(FEATURES), _load(settings, log))
 

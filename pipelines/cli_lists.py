@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.home import Home
-from pipelines.console import UserError, err, explained, out
+from pipelines.console import UserError, counted, err, explained, out
 
 if TYPE_CHECKING:
     from features.intelligence.lists import Found
@@ -65,9 +65,8 @@ def history() -> None:
     with explained():
         entries = History(Home.from_environment().root / "lists").entries
         for entry in entries:
-            out.print(
-                f"from event {entry.since:,}: {entry.kind}, {entry.entries:,} entries, {entry.digest[:12] or 'none'}"
-            )
+            held = counted(entry.entries, "entry", "entries")
+            out.print(f"from event {entry.since:,}: {entry.kind}, {held}, {entry.digest[:12] or 'none'}")
         if not entries:
             out.print("no list ever applied")
 
@@ -96,9 +95,10 @@ def _examined(folder: Path, home: Home | None = None, *, may_shrink: bool = Fals
 
 def _shown(found: "list[Found]") -> "list[Found]":
     for one in found:
-        counted = "dropped" if one.dropped else f"{one.entries:,} entries, {one.bad:,} lines passed over"
+        entries, lines = counted(one.entries, "entry", "entries"), counted(one.bad, "line", "lines")
+        held = "dropped" if one.dropped else f"{entries}, {lines} passed over"
         verdict = f"REFUSED: {one.reason}" if one.reason else "good"
-        out.print(f"{one.kind} ({', '.join(one.files)}): {counted}; {verdict}", markup=False, soft_wrap=True)
+        out.print(f"{one.kind} ({', '.join(one.files)}): {held}; {verdict}", markup=False, soft_wrap=True)
         for line in one.shown:
             err.print(f"  line {line.number:,}: {line.text!r} {line.reason}", markup=False, soft_wrap=True)
     return found

@@ -38,6 +38,11 @@ def refuse(failure: Exception) -> NoReturn:
     raise typer.Exit(1) from failure
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """`1 line`, `1,200 lines`."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
     """A bar on the terminal; yields the function that moves it on."""

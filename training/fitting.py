@@ -125,7 +125,9 @@ def _check(boosters: Mapping[str, lightgbm.Booster], left_out: Mapping[str, str]
     if any(name in boosters for name in of_main):
         return
     reasons = "; ".join(f"{name}: {left_out[name]}" for name in of_main)
-    raise ValueError(f"there is nothing to learn {main} from ({reasons}); check that the features were computed")
+    lacks_features = all("feature" in left_out[name] for name in of_main)
+    remedy = "check that the features were computed" if lacks_features else "it takes more days or more people"
+    raise ValueError(f"there is nothing to learn {main} from ({reasons}); {remedy}")
 
 
 def _table(rows: Rows, names: tuple[str, ...], recipe: Recipe, part: Part | None = None) -> Table:

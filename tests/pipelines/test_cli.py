@@ -80,7 +80,9 @@ def test_a_report_of_a_shadow_that_never_was_says_how_to_name_one(run: Run) -> N
 
 @pytest.mark.parametrize("command", ["backfill", "retrain"])
 def test_learning_from_nothing_says_where_events_come_from(run: Run, command: str) -> None:
-    assert "run `assay simulate` or `assay ingest` first" in refusal(run(command))
+    log = Home.from_environment().log
+    told = f"run `assay up`, or `assay simulate --out {log}` or `assay ingest ... --out {log}` first"
+    assert told in refusal(run(command))
 
 
 def test_a_file_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:

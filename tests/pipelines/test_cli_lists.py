@@ -28,7 +28,7 @@ def said(*command: str, code: int = 0) -> str:
 def test_check_counts_and_shows_bad_lines_and_changes_nothing(tmp_path: Path, home: Path) -> None:
     (tmp_path / "new" / "vpn.txt").write_text(VPN + "what\n")
     found = said("check", str(tmp_path / "new"))
-    assert "vpn (vpn.txt): 200 entries, 1 lines passed over; good" in found
+    assert "vpn (vpn.txt): 200 entries, 1 line passed over; good" in found
     assert "line 201: 'what' is no IP address" in found
     assert not home.exists()
 
@@ -37,7 +37,7 @@ def test_check_fails_for_a_list_that_would_be_refused(tmp_path: Path) -> None:
     (tmp_path / "new" / "vpn.txt").write_text(VPN)
     (tmp_path / "new" / "tor.txt").write_text("0.0.0.0/0\n")
     found = said("check", str(tmp_path / "new"), code=1)
-    assert "tor (tor.txt): 0 entries, 1 lines passed over; REFUSED: line 1, '0.0.0.0/0', is wider than" in found
+    assert "tor (tor.txt): 0 entries, 1 line passed over; REFUSED: line 1, '0.0.0.0/0', is wider than" in found
     assert "vpn (vpn.txt): 200 entries, 0 lines passed over; good" in found
 
 
@@ -65,7 +65,7 @@ def test_what_shrank_is_loaded_only_when_meant(tmp_path: Path, home: Path) -> No
     assert [found.reason for found in Lists(home / "lists").reload(since=2)] == [""]
     history = said("history")
     assert "from event 1: vpn, 200 entries" in history
-    assert "from event 2: vpn, 1 entries" in history
+    assert "from event 2: vpn, 1 entry" in history
 
 
 def test_a_list_is_dropped_by_its_kind(home: Path) -> None:

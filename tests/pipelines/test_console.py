@@ -5,7 +5,7 @@ import json
 import pytest
 import typer
 
-from pipelines.console import BenchRow, UserError, explained, progress, report
+from pipelines.console import BenchRow, UserError, counted, explained, progress, report
 
 
 def test_the_last_line_of_a_report_is_json_with_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,6 +25,10 @@ def test_the_last_line_of_a_report_is_json_with_its_rows(capsys: pytest.CaptureF
 def test_the_json_stays_one_line_however_long_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     report("bench", [BenchRow("x" * 500, None, "y")], {"long": "z" * 500})
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["long"] == "z" * 500
+
+
+def test_one_is_counted_as_one() -> None:
+    assert [counted(number, "line", "lines") for number in (0, 1, 1200)] == ["0 lines", "1 line", "1,200 lines"]
 
 
 def test_a_table_marks_what_was_met_and_what_was_missed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,6 +119,14 @@ def test_nothing_that_varies_is_an_error_that_says_so(log: Log, features: tuple[
         train(frame, log[1], spec(features))
 
 
+def test_too_few_bad_ones_are_an_error_that_asks_for_more_of_them(log: Log, features: tuple[str, ...]) -> None:
+    events, outcomes = log
+    bad = pl.col("kind") != "clean"
+    few = pl.concat([outcomes.filter(~bad), outcomes.filter(bad).gather_every(50)]).sort("recorded_at")
+    with pytest.raises(ValueError, match=r"nothing to learn fraud from .* it takes more days or more people$"):
+        train(events, few, spec(features))
+
+
 def test_a_category_never_seen_scores_like_a_missing_one(trained: Trained, log: Log) -> None:
     unseen, missing = (log[0].with_columns(event__country=pl.lit(value, pl.Float64)) for value in (99.0, None))
     assert np.array_equal(trained.model.score(unseen), trained.model.score(missing))
