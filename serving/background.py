@@ -2,24 +2,21 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from features.intelligence.lists import Found
-from features.intelligence.reading import Refused
 from features.log import recorded_now
 from features.store.engines import assert_reachable
 from features.store.online import OnlineStore
 from features.store.projection import Projection, Taken
 from features.store.settings import Settings
 from serving.ledger.maturity import mature
+from serving.listed import follow_lists
 from serving.parts import Parts
 from serving.payouts.runner import advance_payouts
 from serving.problems import Problem
-from serving.records import Unit
 
 PERIOD_SECONDS: Final = 1.0
 LISTS_SECONDS: Final = 60.0
@@ -83,17 +80,7 @@ class Background:
         advance_payouts(self._parts.engine.begin, self._parts.provider, recorded_now(), PAYOUTS_PER_ROUND)
 
     def _reload_lists(self) -> None:
-        """Lists are read and judged here; a good one applies from the next event on, a bad one leaves the old."""
-        for found in self._parts.knowledge.lists.look():
-            try:
-                self._parts.writer.do_now(partial(self._adopt, found))
-            except Refused as refused:
-                log.warning("list_refused", kind=str(found.kind), reason=str(refused))
-            else:
-                log.info("list_adopted", kind=str(found.kind), entries=found.entries)
-
-    def _adopt(self, found: Found, unit: Unit) -> None:
-        self._parts.knowledge.adopt(found, unit.now)
+        follow_lists(self._parts.knowledge, self._parts.writer)
 
     def _take(self, limit: int) -> Taken:
         knowledge = self._parts.knowledge

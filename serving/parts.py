@@ -13,6 +13,7 @@ from features.vector import warm_up
 from serving.database import open_database
 from serving.decision import Levels
 from serving.knowledge import Clock, Knowledge
+from serving.listed import take_lists
 from serving.payouts.fake import FakeProvider
 from serving.payouts.provider import Provider
 from serving.policy import Policy, load_policy
@@ -55,7 +56,7 @@ def assemble(home: Home, policy: Policy | None = None) -> Parts:
     lists = Lists.of_home(home)
     knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)), lists)
     knowledge.rebuild(engine)
-    lists.reload(knowledge.sequence + 1, recorded_now())
+    take_lists(lists, knowledge.sequence + 1, recorded_now())
     return Parts(
         engine=engine,
         writer=Writer(engine, recorded_now, knowledge),

@@ -46,7 +46,9 @@ Known = Mapping[ListKind, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """A list that was looked at. `reason` says why it is refused; "" when it is good."""
+    """A list that was looked at. `reason` says why it is refused; "" when it is good. `told` is the reason for a log,
+    where no line of a list may stand.
+    """
 
     kind: ListKind
     files: tuple[str, ...]
@@ -54,6 +56,7 @@ class Found:
     raw: bytes = b""
     content: Content | None = None
     dropped: bool = False
+    told: str = ""
 
     @property
     def entries(self) -> int:
@@ -120,7 +123,7 @@ def examine(kind: ListKind, files: list[Path], entries_before: int = 0, *, may_s
         content = read_list(kind, raw)
         judge(content, raw, entries_before)
     except Refused as refused:
-        return Found(kind, names, str(refused), raw, content)
+        return Found(kind, names, str(refused), raw, content, told=refused.told)
     except OSError as failure:
         return Found(kind, names, f"cannot be read: {failure.strerror}")
     return Found(kind, names, "", raw, content)
@@ -154,16 +157,21 @@ class Lists:
             return None  # replaced this very moment: the next look sees it
         if self._seen.get(kind, ()) == stamp:
             return None
-        self._seen[kind] = stamp
         current = self.history.current(kind)
         if not files:
+            self._seen[kind] = stamp
             return Found(kind, (), "its file is gone; the list stays until it is dropped") if current.digest else None
         found = examine(kind, files, current.entries)
-        # An unchanged list is no news, and one that is younger than our look is looked at again.
-        if found.reason.startswith("was changed"):
-            del self._seen[kind]
+        # One that is younger than our look, or that could not be read now, is looked at again.
+        if not found.reason.startswith(("was changed", "cannot be read")):
+            self._seen[kind] = stamp
+        # An unchanged list is no news.
         same = NONE if found.dropped else digest_of(found.raw)
         return None if not found.reason and same == current.digest else found
+
+    def look_again_at(self, kind: ListKind) -> None:
+        """The next look finds this list once more: what was found could not be adopted, and was not refused."""
+        self._seen.pop(kind, None)
 
     def adopt(self, found: Found, since: int, recorded_at: int = 0) -> Entry:
         """Let a good list apply from the event with sequence `since` on; a dropped one ends there.
@@ -171,7 +179,7 @@ class Lists:
         Raises Refused if it was refused, ValueError if `since` lies before the newest list, OSError if the disk fails.
         """
         if found.reason:
-            raise Refused(f"{found.kind}: {found.reason}")
+            raise Refused(f"{found.kind}: {found.reason}", found.told or found.reason)
         digest = NONE if found.content is None else self.history.keep(found.raw)
         entry = Entry(found.kind, digest, since, found.entries, recorded_at)
         self.history.append(entry)
@@ -187,9 +195,9 @@ class Lists:
         try:
             self.adopt(found, since, recorded_at)
         except Refused as refused:
-            return found if found.reason else replace(found, reason=str(refused))
+            return found if found.reason else replace(found, reason=str(refused), told=refused.told)
         except OSError as failure:
-            self._seen.pop(found.kind, None)
+            self.look_again_at(found.kind)
             return replace(found, reason=f"cannot be kept: {failure.strerror}")
         return found
 

@@ -42,7 +42,11 @@ class ListKind(StrEnum):
 
 
 class Refused(Exception):  # noqa: N818  # it says what happened to the list
-    """The list is not taken; the message says why."""
+    """The list is not taken. The message says why, for who may read the list; `told` repeats none of it, for a log."""
+
+    def __init__(self, message: str, told: str = "") -> None:
+        super().__init__(message)
+        self.told = told or message
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,15 @@ class BadLine:
     number: int
     reason: str
     text: str
+
+    @property
+    def in_words(self) -> str:
+        return f"line {self.number:,}, {self.text!r}, {self.reason}"
+
+    @property
+    def told(self) -> str:
+        """Without the line itself: a file that was named a list by mistake may hold anything."""
+        return f"line {self.number:,} {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -151,11 +164,11 @@ def is_dropped(raw: bytes) -> bool:
 def judge(content: Content, raw: bytes, entries_before: int) -> None:
     """Raises Refused, with the reason, unless the list may replace one of `entries_before` entries (0: none)."""
     if content.fatal:
-        raise Refused(f"line {content.fatal.number:,}, {content.fatal.text!r}, {content.fatal.reason}")
+        raise Refused(content.fatal.in_words, content.fatal.told)
     if content.bad > BAD_SHARE_MAX * content.lines:
         first = content.shown[0]
-        example = f"line {first.number:,}, {first.text!r}, {first.reason}"
-        raise Refused(f"{content.bad:,} of {content.lines:,} lines cannot be read (at most 1% may not), e.g. {example}")
+        said = f"{content.bad:,} of {content.lines:,} lines cannot be read (at most 1% may not), e.g. "
+        raise Refused(said + first.in_words, said + first.told)
     if not content.entries:
         raise Refused("is empty, and an empty list says nothing")
     if content.entries > ENTRIES_MAX:
