@@ -4,6 +4,7 @@ It goes on where it stopped: each file of the log has its part of the frame, wri
 now and then. A day's new files cost that day; the parts are the same whatever the files were cut into.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -56,7 +57,7 @@ def rows_to_do(log: Log, folder: Path) -> int:
 
 
 def _write_part(part: Path, rows: pa.Table, engine: FeatureEngine) -> None:
-    half = part.with_suffix(".half")
+    half = part.with_suffix(f".{os.getpid()}.half")
     frame_of(rows, engine).write_parquet(half)
     half.rename(part)
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from features.events import OutcomeKind
 from features.fold import Vector
 from features.log import Log
+from features.resumption import assert_sizes
 from features.vector import COLUMNS, FEATURES, VERSION, FeatureEngine, events_of
 
 KEYS: Final = ("sequence", "event_id", "kind", "user_id", "event_time", "as_of")
@@ -49,7 +50,11 @@ def frames_folder(folder: Path) -> Path:
 
 
 def read_frame(folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """What the backfill left in `folder`, in order of sequence; of the named columns only, if any are named."""
+    """What the backfill left in `folder`, in order of sequence; of the named columns only, if any are named.
+
+    Raises DamagedFrameError, naming the part and the remedy, if one is missing or cut.
+    """
+    assert_sizes(frames_folder(folder))
     parts = sorted(frames_folder(folder).glob("*.parquet"), key=lambda file: file.name)
     chosen = pl.scan_parquet(parts)
     return (chosen if columns is None else chosen.select(columns)).collect()

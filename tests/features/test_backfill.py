@@ -1,5 +1,7 @@
 """A backfill that was stopped goes on to the parts and the state of one that was not, however the log is cut."""
 
+import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from features import backfill as module
 from features.backfill import backfill, rows_to_do
 from features.frame import frames_folder, read_frame
 from features.log import Log
-from features.resumption import taken_up
+from features.resumption import DamagedFrameError, taken_up
 from training.simulator.simulate import Scenario, simulate
 
 ROWS_PER_STATE = 900
@@ -108,3 +110,33 @@ def test_another_log_is_begun_anew(log: Log, whole: Path, tmp_path: Path) -> Non
     backfill(cut(log, tmp_path / "log", 500), folder, None, lambda _: None)
     assert backfill(log, folder, None, lambda _: None) == log.read(["sequence"]).num_rows
     assert written(folder) == written(whole)
+
+
+def cut_off(part: Path) -> None:
+    part.write_bytes(part.read_bytes()[:-100])
+
+
+def change_one_byte(part: Path) -> None:
+    body = part.read_bytes()
+    part.write_bytes(body[:1000] + bytes([body[1000] ^ 1]) + body[1001:])
+
+
+@pytest.mark.parametrize("damage", [cut_off, change_one_byte, Path.unlink])
+def test_a_part_that_was_damaged_is_computed_anew(
+    log: Log, whole: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    damage(sorted(frames_folder(tmp_path).glob("*.parquet"))[3])
+    assert backfill(log, tmp_path, None, lambda _: None) == log.read(["sequence"]).num_rows
+    assert written(tmp_path) == written(whole)
+
+
+@pytest.mark.parametrize("damage", [cut_off, Path.unlink])
+def test_a_frame_with_a_part_cut_or_missing_is_not_read(
+    whole: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    part = sorted(frames_folder(tmp_path).glob("*.parquet"))[3]
+    damage(part)
+    with pytest.raises(DamagedFrameError, match=rf"{part.name} is not as .* run `assay backfill`"):
+        read_frame(tmp_path)
