@@ -46,12 +46,16 @@ def retrain(
         time.sleep(every_hours * _HOUR_SECONDS)
 
 
-def lineage(event_id: Annotated[str, typer.Argument(help="the event that was decided on")]) -> None:
-    """From a decision back to the data: its versions, the training of its model, and what that was made from."""
-    from pipelines.lineage import lineage_of, show_lineage  # noqa: PLC0415  # each command loads only what it needs
+def lineage(
+    event_id: Annotated[str, typer.Argument(help="the event that was decided on")],
+    as_json: Annotated[bool, typer.Option("--json", help="the whole as one JSON object, no tree")] = False,  # a flag
+) -> None:
+    """From a decision back to the data: its versions, who promoted its model and why, and what that was made from."""
+    from pipelines.lineage import lineage_of  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.shown_lineage import show_json, show_lineage  # noqa: PLC0415
 
     with explained():
-        show_lineage(lineage_of(Home.from_environment(), event_id))
+        (show_json if as_json else show_lineage)(lineage_of(Home.from_environment(), event_id))
 
 
 def monitor(

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rich.markup import escape
-from rich.tree import Tree
 from sqlalchemy import desc, select
 
-from features.events import instant_of
 from features.home import Home
-from pipelines.console import UserError, out
+from pipelines.console import UserError
 from pipelines.steps import Steps
 from serving.database import open_database, reading
 from serving.records import DECISION
@@ -18,16 +15,21 @@ from training import registry
 
 @dataclass(frozen=True)
 class Lineage:
-    """`decision` is the newest revision; `steps` are manifests, the last first, empty for a model made elsewhere."""
+    """`decision` is the newest revision; `steps` are manifests, the last first, empty for a model made elsewhere.
+    `model` is what the registry holds on the version that decided, None where no model did.
+    """
 
     decision: dict[str, Any]
     steps: tuple[dict[str, Any], ...]
+    model: registry.Known | None = None
 
 
 def lineage_of(home: Home, event_id: str) -> Lineage:
     """Raises UserError when the home has no decision on the event."""
     decision = _decision(home, event_id)
-    return Lineage(decision, tuple(_steps(home, str(decision["model_version"]))))
+    version = str(decision["model_version"])
+    known = registry.known_of(int(version), home.tracking_uri) if version.isdigit() else None
+    return Lineage(decision, tuple(_steps(home, version)), known)
 
 
 def _decision(home: Home, event_id: str) -> dict[str, Any]:
@@ -54,26 +56,3 @@ def _steps(home: Home, model_version: str) -> list[dict[str, Any]]:
         return []
     judged = Steps(home.steps).find(digest)
     return [judged, Steps(home.steps).find(judged["inputs"]["trained"])]
-
-
-def show_lineage(lineage: Lineage) -> None:
-    """A tree, the decision at its root."""
-    decided = lineage.decision
-    when = f"{instant_of(decided['decided_at']):%Y-%m-%d %H:%M:%S}"
-    tree = Tree(
-        f"[bold]{escape(str(decided['event_id']))}[/bold]: {decided['action']} at {when}, "
-        f"revision {decided['revision']}, score {decided['score']}"
-    )
-    tree.add(f"policy {decided['policy_version']}, features {decided['features_version']}")
-    model = tree.add(f"model version {decided['model_version']} of {registry.NAME}")
-    for manifest in lineage.steps:
-        model = model.add(f"{manifest['step']}: {', '.join(manifest['files'])}")
-        for name, value in manifest["inputs"].items():
-            model.add(escape(_short(name, value)))
-    out.print(tree)
-
-
-def _short(name: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{name}: {len(value)} files, {', '.join(f'{file} {digest[:12]}' for file, digest in value.items())}"
-    return f"{name}: {str(value)[:120]}"

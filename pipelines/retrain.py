@@ -4,7 +4,7 @@ Promotion is its own act.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version as installed
@@ -24,6 +24,7 @@ from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.assessment import assess_on
 from pipelines.console import UserError, err, progress
 from pipelines.frame import maturity_of
+from pipelines.locks import alone
 from pipelines.releases import FILE as RELEASES
 from pipelines.releases import with_releases
 from pipelines.steps import MANIFEST, Made, Steps, digest_of, digest_of_file
@@ -70,8 +71,14 @@ def retrain(home: Home, as_of: int | None = None, how: How = PLAIN) -> Registere
     `as_of` (microseconds; left out: the log's newest) trains as on that day: later events and outcomes are not read.
     `how` looks for parameters first, or fits on Dask's workers.
     Every step is kept under a digest of what it was made from: what was killed goes on where it was, and the same
-    data, settings and code are never trained or registered twice.
+    data, settings and code are never trained or registered twice. Raises UserError when another retraining is at work.
     """
+    with alone(home.root / "retrain.lock", "retraining"):
+        Steps(home.steps).clear_away()
+        return _retrained(home, as_of, how)
+
+
+def _retrained(home: Home, as_of: int | None, how: How) -> Registered:
     with engine(how.engine, how.workers) as on_workers:
         steps, source = Steps(home.steps), _source(home, as_of, how, on_workers)
         made = steps.run("train", source.inputs, lambda folder: _train(home, source, folder))
@@ -113,10 +120,18 @@ def _source(home: Home, as_of: int | None, how: How, on_workers: Train | None) -
         "outcomes": sha256(written.getvalue()).hexdigest(),
         "releases": digest_of_file(home.root / RELEASES) if (home.root / RELEASES).exists() else None,
         "settings": repr(spec),
+        "settings_changed": _changed(spec),
         "champion": champion and (registry.made_from(champion, home.tracking_uri) or champion),
         "code": _code(),
     }
     return _Source(frame, outcomes, spec, champion, inputs)
+
+
+def _changed(spec: Spec) -> dict[str, str]:
+    """The settings that are not their defaults, as a person would write them."""
+    usual = Spec(spec.features, spec.categorical, spec.features_version, spec.trained_at)
+    pairs = {one.name: (getattr(spec, one.name), getattr(usual, one.name)) for one in fields(Spec)}
+    return {name: str(chosen) for name, (chosen, default) in pairs.items() if chosen != default}
 
 
 @cache

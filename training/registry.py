@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Final
@@ -130,6 +131,50 @@ def version_of(made_from: str, tracking_uri: str) -> int | None:
 def made_from(version: int, tracking_uri: str) -> str:
     """The digest that a version was registered with; "" for none. Raises LookupError for no such version."""
     return str(_found(_client(tracking_uri), version).tags.get(MADE_FROM, ""))
+
+
+@dataclass(frozen=True)
+class Act:
+    """One move of an alias: what was done (`champion`, `shadow`, `shadow.dismissed`), by whom, why and when."""
+
+    what: str
+    by: str
+    reason: str
+    at: int
+    forced: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the registry holds on a version: its run, the gate's word (`passed` or `refused`) with the reasons, and the
+    latest move of each alias to it or away from it, oldest first.
+    """
+
+    run_id: str
+    verdict: str
+    reasons: str
+    acts: tuple[Act, ...]
+
+
+def known_of(version: int, tracking_uri: str) -> Known:
+    """Raises LookupError for no such version."""
+    found = _found(_client(tracking_uri), version)
+    tags = found.tags
+    acts = [
+        Act(
+            act,
+            tags.get(f"{act}.by", ""),
+            tags.get(f"{act}.reason", ""),
+            int(tags[f"{act}.at"]),
+            forced=tags.get(f"{act}.forced") == "True",
+        )
+        for act in (CHAMPION, SHADOW, f"{SHADOW}.dismissed")
+        if f"{act}.at" in tags
+    ]
+    verdict = "passed" if tags.get("verdict") == "passed" else "refused"
+    return Known(
+        str(found.run_id), verdict, tags.get("verdict_reasons", ""), tuple(sorted(acts, key=lambda act: act.at))
+    )
 
 
 def features_version_of(version: int, tracking_uri: str) -> str:

@@ -1,0 +1,75 @@
+"""A lineage as people read it on a terminal, and whole, as JSON."""
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+import typer
+from rich.markup import escape
+from rich.tree import Tree
+
+from features.events import instant_of
+from pipelines.console import out
+from pipelines.lineage import Lineage
+from pipelines.steps import digest_of
+from training import registry
+
+_DIGEST_SHOWN: Final = 12
+_WORDS: Final = {"champion": "promoted", "shadow": "made shadow", "shadow.dismissed": "dismissed as shadow"}
+_HIDDEN: Final = frozenset({"settings"})
+"""Said by what differs from the defaults; `--json` has the whole."""
+
+
+def show_lineage(lineage: Lineage) -> None:
+    """A tree, the decision at its root; one digest stands for many files."""
+    decided = lineage.decision
+    tree = Tree(
+        f"[bold]{escape(str(decided['event_id']))}[/bold]: {decided['action']} at {_when(decided['decided_at'])}, "
+        f"revision {decided['revision']}, score {decided['score']}"
+    )
+    tree.add(f"policy {decided['policy_version']}, features {decided['features_version']}")
+    model = tree.add(f"model version {decided['model_version']} of {registry.NAME}")
+    if lineage.model is not None:
+        _add_known(model, lineage.model)
+    for manifest in lineage.steps:
+        model = model.add(f"{manifest['step']}: {_files(manifest['files'])}")
+        for name, value in manifest["inputs"].items():
+            if name not in _HIDDEN:
+                model.add(escape(_said(name, value)))
+    out.print(tree)
+
+
+def show_json(lineage: Lineage) -> None:
+    """The whole as one object: `decision`, `model` (null where none decided), `steps`."""
+    model = None if lineage.model is None else asdict(lineage.model)
+    body = {"decision": lineage.decision, "model": model, "steps": lineage.steps}
+    typer.echo(json.dumps(body, default=str))
+
+
+def _add_known(model: Tree, known: registry.Known) -> None:
+    model.add(f"MLflow run {known.run_id}")
+    model.add(escape(f"gate: {known.verdict}; {known.reasons}"))
+    for act in known.acts:
+        forced = ", forced" if act.forced else ""
+        model.add(escape(f"{_WORDS[act.what]} by {act.by} at {_when(act.at)}{forced}: {act.reason}"))
+    if not known.acts:
+        model.add("no alias ever named it")
+
+
+def _said(name: str, value: Any) -> str:
+    if name == "as_of":
+        return f"as of: {_when(value)}"
+    if name == "settings_changed":
+        differing = ", ".join(f"{setting} = {said}" for setting, said in value.items())
+        return f"settings that differ from the defaults: {differing or 'none'}"
+    if isinstance(value, dict):
+        return f"{name}: {_files(value)}"
+    return f"{name}: {'none' if value is None else value}"
+
+
+def _files(digests: dict[str, str]) -> str:
+    return f"{len(digests):,} files, digest over them {digest_of(digests)[:_DIGEST_SHOWN]}"
+
+
+def _when(micros: int) -> str:
+    return f"{instant_of(micros):%Y-%m-%d %H:%M:%S}"
