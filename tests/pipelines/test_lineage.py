@@ -28,6 +28,8 @@ def test_a_decision_leads_to_the_frame_that_its_model_learned_from(
     judged, trained = lineage.steps
     assert judged["inputs"]["policy"] == lineage.decision["policy_version"]
     assert trained["inputs"]["frame"]
+    assert trained["inputs"]["settings_changed"]["rule_above"] == "1.0"
+    assert "features" not in trained["inputs"]["settings_changed"]
     with out.capture() as shown:
         show_lineage(lineage)
     assert body["event_id"] in shown.get().replace("\n", "")
