@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from features.backfill import backfill as compute
 from features.backfill import rows_to_do
 from features.backfill_sharded import backfill_sharded
+from features.frame import frames_folder
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log
@@ -17,6 +18,7 @@ from features.store.settings import Settings
 from features.vector import FEATURES
 from pipelines.console import UserError, progress
 from pipelines.export import append_recorded
+from pipelines.locks import alone
 from pipelines.values import Known, learn_daily
 
 
@@ -32,21 +34,29 @@ class Backfilled:
 def backfill(home: Home, engine: str = "local", workers: int = 1) -> Backfilled:
     """Take in what the service recorded, compute every event's vector, and load each key's values into Feast.
 
-    Raises, before anything is computed, Unreachable when a store that the environment names does not answer, and
-    ValueError for an engine that is unknown or not installed.
+    Raises, before anything is computed, Unreachable when a store that the environment names does not answer,
+    ValueError for an engine that is unknown or not installed, and UserError when another backfill is at work.
     """
     assert_available(engine, workers)
     settings = Settings.from_environment(home.features)
     assert_reachable(settings)
-    append_recorded(home)
-    log, lists = Log(home.log), Lists.of_home(home)
-    if not log.files():
-        raise UserError(
-            f"{home.log} holds no events: run `assay up`, or `assay simulate --out {home.log}` or "
-            f"`assay ingest ... --out {home.log}` first"
-        )
-    done = _compute(home, log, lists, engine, workers)
-    return Backfilled(done, len(FEATURES), _load(settings, log))
+    with alone(home.features / "backfill.lock", "backfill"):
+        append_recorded(home)
+        log, lists = Log(home.log), Lists.of_home(home)
+        if not log.files():
+            raise UserError(
+                f"{home.log} holds no events: run `assay up`, or `assay simulate --out {home.log}` or "
+                f"`assay ingest ... --out {home.log}` first"
+            )
+        _clear_away(home)
+        done = _compute(home, log, lists, engine, workers)
+        return Backfilled(done, len(FEATURES), _load(settings, log))
+
+
+def _clear_away(home: Home) -> None:
+    """What killed backfills left half written: the lock says that nobody writes it now."""
+    for half in frames_folder(home.features).glob("*.half"):
+        half.unlink()
 
 
 def _compute(home: Home, log: Log, lists: Lists, engine: str, workers: int) -> int:

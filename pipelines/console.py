@@ -1,10 +1,11 @@
 """How the command line speaks: progress bars, tables, and failures that say in one sentence what to do."""
 
+import errno
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,11 +26,39 @@ def explained() -> Iterator[None]:
     """Turn an expected failure into its sentence and exit code 1; defects keep their traceback."""
     try:
         yield
-    except (UserError, ValueError, FileNotFoundError, LookupError) as failure:
+    except BrokenPipeError:
+        raise  # whoever read our output has gone, which is no failure
+    except (UserError, ValueError, LookupError) as failure:
+        # The text of a lost key is the key alone: that is a defect, and a sentence would hide where.
+        if type(failure) in (KeyError, IndexError):
+            raise
         refuse(failure)
+    except OSError as failure:
+        refuse(UserError(_told(failure)))
     except KeyboardInterrupt:
         err.print("stopped")
         raise typer.Exit(130) from None
+
+
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room on that disk, and run it again",
+    errno.EDQUOT: "make room within your quota, and run it again",
+    errno.EROFS: "that file system is read-only: set ASSAY_HOME, or the option, to a folder that can be written",
+    errno.EACCES: "give yourself the right to it, or choose another place",
+    errno.EPERM: "give yourself the right to it, or choose another place",
+    errno.ENOENT: "check the path",
+    errno.EISDIR: "a file was expected, a folder is there: move it away, or choose another place",
+    errno.ENOTDIR: "a folder was expected, a file is there: move it away, or choose another place",
+}
+
+
+def _told(failure: OSError) -> str:
+    """The path, the system's reason and what to do; an error that was given its own sentence keeps that."""
+    if failure.errno is None:
+        return str(failure)
+    place, reason = failure.filename2 or failure.filename, failure.strerror or str(failure)
+    remedy = _REMEDIES.get(failure.errno, "")
+    return f"{f'{place}: ' if place else ''}{reason}{f': {remedy}' if remedy else ''}"
 
 
 def refuse(failure: Exception) -> NoReturn:

@@ -20,7 +20,7 @@ Inputs = Mapping[str, Any]
 """What a step is made from, as plain JSON: digests of earlier steps and of files, settings, versions."""
 
 
-class DamagedError(RuntimeError):
+class DamagedError(ValueError):
     """A kept result is no longer what its manifest says."""
 
 
@@ -54,15 +54,22 @@ class Steps:
         return Made(name, place, digest, was_kept=False)
 
     def find(self, digest: str) -> dict[str, Any]:
-        """The manifest of a finished step. Raises LookupError for none."""
+        """The manifest of a finished step. Raises LookupError for none, DamagedError for one that cannot be read."""
         for place in self.folder.glob(f"*/{digest}/{MANIFEST}"):
-            manifest: dict[str, Any] = json.loads(place.read_text())
-            return manifest
+            return _manifest(place.parent)
         raise LookupError(f"{self.folder} holds no step {digest}")
 
+    def clear_away(self) -> None:
+        """Remove what killed runs left half made. Only for who knows that no other run is at work here."""
+        for half in self.folder.glob(f"*/*{_PART}"):
+            _remove(half)
+
     def _make(self, place: Path, name: str, inputs: Inputs, make: Callable[[Path], object]) -> None:
+        for folder in (self.folder, place.parent, place):
+            if folder.exists() and not folder.is_dir():
+                raise DamagedError(f"{folder} is a file where a folder of steps belongs: remove it and run again")
         half = place.with_name(place.name + _PART)
-        shutil.rmtree(half, ignore_errors=True)
+        _remove(half)
         half.mkdir(parents=True)
         make(half)
         manifest = {"step": name, "inputs": dict(inputs), "files": digests_in(half)}
@@ -92,8 +99,26 @@ def digests_in(folder: Path) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): digest_of_file(file) for file in files}
 
 
+def _remove(half: Path) -> None:
+    if half.is_dir():
+        shutil.rmtree(half)
+    else:
+        half.unlink(missing_ok=True)
+
+
+def _manifest(place: Path) -> dict[str, Any]:
+    file = place / MANIFEST
+    try:
+        manifest = json.loads(file.read_text())
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(part), dict) for part in ("inputs", "files")):
+        raise DamagedError(f"{file} is no manifest of a step: remove {place} and run again")
+    return manifest
+
+
 def _verify(place: Path) -> None:
-    promised = json.loads((place / MANIFEST).read_text())["files"]
+    promised = _manifest(place)["files"]
     found = digests_in(place)
     if found != promised:
         changed = sorted(name for name in promised | found if promised.get(name) != found.get(name))

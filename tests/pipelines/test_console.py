@@ -1,6 +1,8 @@
 """How the command line speaks: tables for people, one JSON object for machines, one sentence for a failure."""
 
+import errno
 import json
+import os
 
 import pytest
 import typer
@@ -47,9 +49,31 @@ def test_an_expected_failure_is_its_sentence_and_exit_code_1(
     assert capsys.readouterr().err == "assay: do this first\n"
 
 
-def test_a_defect_keeps_its_traceback() -> None:
-    with pytest.raises(AssertionError), explained():
-        raise AssertionError("a broken invariant")
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.ENOSPC, "No space left on device: make room on that disk"), (errno.EROFS, "read-only: set ASSAY_HOME")],
+)
+def test_what_the_system_refuses_is_its_path_its_reason_and_a_remedy(
+    code: int, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, explained():
+        raise OSError(code, os.strerror(code), "/home/features/state.bin")
+    assert ended.value.exit_code == 1
+    told = capsys.readouterr().err
+    assert told.startswith("assay: /home/features/state.bin: ")
+    assert remedy in told
+    assert told.count("\n") == 1
+
+
+def test_a_reader_who_has_gone_is_left_to_the_shell() -> None:
+    with pytest.raises(BrokenPipeError), explained():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("defect", [AssertionError("a broken invariant"), KeyError("files"), IndexError("of range")])
+def test_a_defect_keeps_its_traceback(defect: Exception) -> None:
+    with pytest.raises(type(defect)), explained():
+        raise defect
 
 
 def test_stopping_by_hand_is_no_failure_of_ours(capsys: pytest.CaptureFixture[str]) -> None:

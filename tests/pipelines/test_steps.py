@@ -1,6 +1,7 @@
 """Steps: made once for equal inputs, never half, traced back by their digest."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,3 +87,32 @@ def test_a_step_is_found_by_its_digest_with_what_it_was_made_from(steps: Steps) 
     assert steps.find(manifest["inputs"]["model"])["inputs"] == {"seed": 1}
     with pytest.raises(LookupError, match="no step"):
         steps.find(digest_of("nothing"))
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", '{"step": "train", "inputs": {}, "files": 1}', "{"])
+def test_a_broken_manifest_is_named_with_the_remedy(steps: Steps, body: str) -> None:
+    done = made(steps, seed=1)
+    (done.folder / "manifest.json").write_text(body)
+    for ask in (lambda: made(steps, seed=1), lambda: steps.find(done.digest)):
+        with pytest.raises(
+            DamagedError, match=rf"{done.digest}/manifest\.json is no manifest .*remove .* and run again"
+        ):
+            ask()
+
+
+def test_a_file_in_the_place_of_a_step_is_named_with_the_remedy(steps: Steps) -> None:
+    place = steps.folder / "train" / made(steps, seed=1).digest
+    shutil.rmtree(place)
+    place.write_text("no folder")
+    with pytest.raises(DamagedError, match=rf"{place.name} is a file .* remove it and run again"):
+        made(steps, seed=1)
+
+
+def test_what_killed_runs_left_is_cleared_away_and_what_is_finished_stays(steps: Steps) -> None:
+    done = made(steps, seed=1)
+    half = done.folder.with_name("0" * 64 + ".part")
+    half.mkdir()
+    (half / "half").write_text("half")
+    steps.clear_away()
+    assert not half.exists()
+    assert made(steps, seed=1).was_kept
