@@ -3,17 +3,18 @@
 import os
 import warnings
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from features.events import instant_of
 from features.home import Home
 from features.windows import FeatureError
 from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_models, cli_rings, cli_shadow
 from pipelines.console import explained, out, progress, refuse
+from pipelines.instants import instant_said
 
 _show_warning = warnings.showwarning
 
@@ -102,14 +103,15 @@ def simulate(
     users: Users = 1000,
     days: Days = 60,
     seed: Seed = 7,
-    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="first day")] = datetime(2026, 1, 1, tzinfo=UTC),
+    start: Annotated[str, typer.Option(help="first day")] = "2026-01-01",
 ) -> None:
     """Write the event log of a simulated earning platform: honest people, fraud families, outcomes that mature."""
     from training.simulator.simulate import Scenario  # noqa: PLC0415
     from training.simulator.simulate import simulate as run  # noqa: PLC0415
 
     with explained():
-        scenario = Scenario(users=users, days=days, seed=seed, start=start.date())
+        first = instant_of(instant_said(start, "--start")).date()
+        scenario = Scenario(users=users, days=days, seed=seed, start=first)
         with progress("simulate", days) as advance:
             summary = run(scenario, out_, advance)
         out.print(

@@ -33,10 +33,12 @@ def show(
     """Draw the few people, devices and destinations around a node as an SVG, as they were known then."""
     from features.drawing import draw  # noqa: PLC0415  # each command loads only what it needs
     from features.neighbourhood import graph_as_of, neighbourhood  # noqa: PLC0415
+    from pipelines.filled import filled_log  # noqa: PLC0415
 
     with explained():
         history = Log(log or Home.from_environment().log)
         sequence = _sequence(history, as_of)
+        filled_log(history.folder)
         graph = graph_as_of(history, sequence)
         if graph.representative(node) is None:
             raise UserError(f"nothing was tied to {node} as of event {sequence:,}: is it written as user:ID?")

@@ -18,10 +18,13 @@ def nightly(
     workers: Annotated[int, typer.Option(help="interpreters of the engine dask", min=1)] = 2,
 ) -> None:
     """The graph's features of every person, as of the end of each day; what is there already is left as it is."""
-    from pipelines.rings import nightly as run  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.filled import filled_log  # noqa: PLC0415  # each command loads only what it needs
+    from pipelines.rings import nightly as run  # noqa: PLC0415
     from pipelines.rings import nights_until, shown  # noqa: PLC0415
 
     with explained():
+        until = instant_said(as_of) if as_of else None
         home = Home.from_environment()
-        made = run(home, nights_until(home, instant_said(as_of) if as_of else None, days), engine, workers)
+        filled_log(home.log)
+        made = run(home, nights_until(home, until, days), engine, workers)
         shown(made, out.print)

@@ -23,6 +23,7 @@ from features.intelligence.lists import Lists
 from features.log import Log
 from features.vector import ALL, DESCRIPTIONS, FEATURES, VERSION, FeatureEngine
 from pipelines.console import UserError
+from pipelines.filled import filled_log
 from pipelines.instants import instant_shown
 from pipelines.secrets import secret_of
 from training.labels import TARGETS, Target, default_maturity, settling_times
@@ -100,7 +101,7 @@ def format_of(file: Path, asked: str = "") -> Format:
 
 def labelled(home: Home, as_of: int) -> pl.DataFrame:
     """Every event that had arrived by `as_of`, its vector as of its arrival, and its labels as known at `as_of`."""
-    log = Log(home.log)
+    log = filled_log(home.log)
     frame = frame_of(_arrived(log, as_of), FeatureEngine(Lists.of_home(home)))
     outcomes = outcomes_of(log).filter(pl.col("recorded_at") <= as_of)
     settling = settling_times(frame, outcomes)

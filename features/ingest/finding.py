@@ -39,7 +39,9 @@ def opened(log: Path) -> Iterator[Connection]:
     """A bounded database with the views `events` and `outcomes` of a log. Raises IngestError for an empty log."""
     files = [str(file) for file in Log(log).files()]
     if not files:
-        raise IngestError(f"{log} holds no event log; ingest or simulate one first")
+        raise IngestError(
+            f"{log} holds no event log: `assay ingest ... --out {log}` or `assay simulate --out {log}` writes one"
+        )
     kinds = ", ".join(f"'{kind}'" for kind in OutcomeKind)
     with TemporaryDirectory() as scratch, open_scratch(Path(scratch)) as connection:
         connection.read_parquet(files, hive_partitioning=False).create_view("log")

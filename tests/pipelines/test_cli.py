@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from features.home import Home
+from features.rings.table import RING_NAMES
 from features.vector import FEATURES
 from pipelines.cli import app
 
@@ -78,11 +79,14 @@ def test_a_report_of_a_shadow_that_never_was_says_how_to_name_one(run: Run) -> N
     assert "name one with `assay promote VERSION --shadow`" in refusal(run("shadow", "report"))
 
 
-@pytest.mark.parametrize("command", ["backfill", "retrain"])
+@pytest.mark.parametrize(
+    "command",
+    ["backfill", "retrain", "frame --as-of 2026-03-01 --out frame.csv", "graph show user:a", "graph nightly"],
+)
 def test_learning_from_nothing_says_where_events_come_from(run: Run, command: str) -> None:
     log = Home.from_environment().log
     told = f"run `assay up`, or `assay simulate --out {log}` or `assay ingest ... --out {log}` first"
-    assert told in refusal(run(command))
+    assert told in refusal(run(*command.split()))
 
 
 def test_a_file_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:
@@ -157,6 +161,6 @@ def test_features_are_listed_with_their_meaning(run: Run) -> None:
     shown = run("features", "list", "device__distinct_user_id__7d")
     assert "a farm shows as many people" in shown.output
     told = json.loads(run("features", "list", "--json").output)
-    assert [feature["name"] for feature in told] == list(FEATURES)
+    assert [feature["name"] for feature in told] == [*FEATURES, *RING_NAMES]
     assert all(feature["description"] and feature["reason"] for feature in told)
     assert "no feature's name holds 'nonsense'" in refusal(run("features", "list", "nonsense"))

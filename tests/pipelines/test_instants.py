@@ -32,6 +32,7 @@ def test_what_is_shown_can_be_said() -> None:
 @pytest.mark.parametrize(
     ("command", "option"),
     [
+        ("simulate --out log --start", "--start"),
         ("frame --out f.csv --as-of", "--as-of"),
         ("frame --out f.csv --as-of 2026-03-01 --from", "--from"),
         ("features audit --from", "--from"),
