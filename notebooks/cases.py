@@ -156,7 +156,7 @@ def _(home, is_empty, look_again, table, wanted_id):
     # The first revision keeps what the model saw, the latest one what holds now.
     seen = history_of_decision[0] if history_of_decision else None
     now = history_of_decision[-1] if history_of_decision else None
-    _unknown = mo.callout(mo.md(f"No decision here has the id `{chosen_id}`."), kind="warn")
+    _unknown = mo.callout(mo.md(f"No decision here has the id {wording.code(chosen_id)}."), kind="warn")
     _unknown if chosen_id and seen is None else None
     return history_of_decision, now, seen
 
@@ -200,9 +200,10 @@ def _(event, history_of_decision, now, seen):
         worth = f"{amount} to be paid out" if withdrawal else wording.money(seen.reward_micros, seen.currency)
         score = "no model could score it" if seen.score is None else f"**{wording.percent(seen.score)}**"
         missing = json.loads(seen.degraded)
-        without = f"<br>**Missing at the time:** {', '.join(missing)}" if missing else ""
+        without = f"<br>**Missing at the time:** {wording.as_written(', '.join(missing))}" if missing else ""
         return mo.md(
-            f"### {wording.ACTIONS.get(now.action, now.action)}: {wording.plain(seen.kind)} by {seen.user_id}\n\n"
+            f"### {wording.ACTIONS.get(now.action, now.action)}: {wording.plain(seen.kind)} "
+            f"by {wording.as_written(seen.user_id)}\n\n"
             f"{wording.CONSEQUENCES.get((now.action, withdrawal), '')}\n\n"
             f"**Why:** {_why()}<br>"
             f"**Probability of fraud:** {score}.{_threshold()}<br>"
@@ -214,9 +215,10 @@ def _(event, history_of_decision, now, seen):
     _ids = mo.accordion(
         {
             "Full ids and versions": mo.md(
-                f"decision `{seen.decision_id}`, event `{seen.event_id}`, person `{seen.user_id}`<br>"
-                f"model `{seen.model_version}`, policy `{seen.policy_version}`, features `{seen.features_version}`, "
-                f"reason codes `{seen.reason_codes}`"
+                f"decision {wording.code(seen.decision_id)}, event {wording.code(seen.event_id)}, "
+                f"person {wording.code(seen.user_id)}<br>model {wording.code(seen.model_version)}, "
+                f"policy {wording.code(seen.policy_version)}, features {wording.code(seen.features_version)}, "
+                f"reason codes {wording.code(seen.reason_codes)}"
             )
         }
         if seen is not None
@@ -443,7 +445,8 @@ def _(address, disposition, knows, now, service):
     if service is None:
         _state = "That address is not on this machine, so this notebook sends nothing there; use the command."
     elif knows is None:
-        _state = f"No service that knows this decision answers at {address.value}: use the command once it runs."
+        _where = wording.as_written(address.value)
+        _state = f"No service that knows this decision answers at {_where}: use the command once it runs."
     else:
         _state = f"The service answers; the decision stands at revision {knows['revision']}, {knows['decision']}."
     _button = [mo.hstack([confirmation, send], justify="start", align="end", gap=1)] if knows else []

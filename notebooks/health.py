@@ -54,13 +54,13 @@ def _(report):
     def _verdict():
         if not report.alerts:
             return mo.callout(mo.md("**No alert stands.**"), kind="success")
-        said = "\n".join(f"- **{one.check}**: {escape(one.sentence)}" for one in report.alerts)
+        said = "\n".join(f"- **{one.check}**: {wording.as_written(one.sentence)}" for one in report.alerts)
         return mo.callout(mo.md(f"**{len(report.alerts)} to look at.**\n\n{said}"), kind="danger")
 
     def _compared():
         watched, periods = report.watched, report.watched.periods
         unknown = [one for one in report.findings if one.value is None]
-        silent = "\n".join(f"- {one.check}: {escape(one.sentence)}" for one in unknown)
+        silent = "\n".join(f"- {one.check}: {wording.as_written(one.sentence)}" for one in unknown)
         parts = [
             mo.md(
                 f"Champion: **version {watched.champion.version}**. Recent: **{promises.week_of(periods.recent)}**. "
@@ -94,7 +94,7 @@ def _(report):
 
     def _shown():
         said = next(one.sentence for one in report.findings if one.check == "score")
-        parts = [mo.md(f"## Scores\n\n{escape(said)}")]
+        parts = [mo.md(f"## Scores\n\n{wording.as_written(said)}")]
         return mo.vstack(parts if report.score is None else [*parts, _figure()])
 
     _shown() if report else None
@@ -163,7 +163,7 @@ def _(report):
         return mo.vstack(parts)
 
     def _list(said):
-        return "\n".join(f"- {escape(one)}" for one in dict.fromkeys(said))
+        return "\n".join(f"- {wording.as_written(one)}" for one in dict.fromkeys(said))
 
     _shown() if report else None
     return

@@ -188,6 +188,16 @@ def span(micros: float) -> str:
     return f"{count} {name}{'' if count == '1' else 's'}"
 
 
+def as_written(text: object) -> str:
+    """An id or a name that somebody else wrote, for Markdown: shown letter by letter, never read as markup."""
+    return "".join(one if one.isalnum() or one in " -" else f"&#{ord(one)};" for one in str(text))
+
+
+def code(text: object) -> str:
+    """The same as a span of code. Backticks would end at the first backtick of the text."""
+    return f"<code>{as_written(text)}</code>"
+
+
 def unit(name: str, currency: str | None) -> str:
     """The unit in which `value` shows the feature; empty for what has none, or carries it already."""
     feature = _BY_NAME[name]

@@ -81,13 +81,17 @@ def home(tmp_path: Path) -> Home:
 def run(home: Home, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, Any]:
     """What the notebook defines after running from top to bottom."""
     monkeypatch.setenv("ASSAY_HOME", str(home.root))
+    _, defined = loaded().app.run(defs=given)
+    return dict(defined)
+
+
+def loaded() -> Any:
     spec = importlib.util.spec_from_file_location("cases_notebook", NOTEBOOK)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    _, defined = module.app.run(defs=given)
-    return dict(defined)
+    return module
 
 
 def test_runs_as_a_script_on_an_empty_home_and_writes_nothing(tmp_path: Path) -> None:
@@ -100,6 +104,20 @@ def test_runs_as_a_script_on_an_empty_home_and_writes_nothing(tmp_path: Path) ->
 def test_an_empty_home_defines_an_empty_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     defined = run(Home(tmp_path / "nothing"), monkeypatch)
     assert (defined["is_empty"], defined["table_rows"], defined["near"]) == (True, [], None)
+
+
+@pytest.mark.parametrize("wanted_id", [decision_id("e9"), "d_`<iframe srcdoc=1>`"])
+def test_an_id_is_shown_and_never_read_as_markup(home: Home, monkeypatch: pytest.MonkeyPatch, wanted_id: str) -> None:
+    parts = assemble(home)
+    parts.fraud = Suspicious()  # type: ignore[assignment]  # as above
+    send(parts, 9, event(9, "`<iframe srcdoc='<script>1</script>'>`", "1"))
+    parts.engine.dispose()
+    monkeypatch.setenv("ASSAY_HOME", str(home.root))
+    outputs, _ = loaded().app.run(defs={"wanted_id": wanted_id})
+    told = [one.text for one in outputs if hasattr(one, "text") and "<marimo-table" not in one.text]
+    assert [text for text in told if "iframe" in text]
+    # As it is, and as JSON that an element makes into markup.
+    assert not [text for text in told if "<iframe" in text or "u003ciframe" in text]
 
 
 def test_without_a_choice_the_table_lists_what_is_flagged_newest_first(

@@ -1,7 +1,10 @@
 """Every feature in plain words: labels of its own, units that fit the values shown, nothing guessed from a name."""
 
+import html
 import math
+import re
 
+import marimo
 import pytest
 
 from features.vector import CATEGORICAL, DESCRIPTIONS, FEATURES
@@ -85,3 +88,22 @@ def test_a_counted_share_is_whole_only_if_it_is() -> None:
         "over 99.9 %",
         "100 %",
     ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<iframe srcdoc='<script>1</script>'>",
+        "a`<b>`c",
+        "![x](http://e.example/a.png)",
+        "[x](javascript:1)",
+        "u\n# h",
+        "$x$",
+    ],
+)
+def test_what_somebody_else_wrote_is_never_read_as_markup(written: str) -> None:
+    shown = marimo.md(f"By {wording.as_written(written)}, {wording.code(written)}.").text
+    text = shown.replace(wording.as_written(written), "X")
+    assert text.count("X") == 2
+    assert set(re.findall(r"<(\w+)", text)) == {"span", "code"}
+    assert html.unescape(wording.as_written(written)) == written
