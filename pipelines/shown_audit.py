@@ -41,6 +41,12 @@ def _show_unjudged(found: Audit) -> None:
     ):
         if number:
             out.print(f"[yellow]not judged:[/yellow] {number:,} decisions {why}", soft_wrap=True)
+    if found.other_version and not found.cells:
+        out.print(
+            "[red]NOTHING WAS COMPARED:[/red] audit with the code and the packages of features that decided (`assay "
+            "lineage EVENT_ID` names their version), or choose --from after today's features began to decide",
+            soft_wrap=True,
+        )
 
 
 def _features(found: Audit) -> Table:

@@ -287,6 +287,19 @@ def test_the_command_says_what_it_found_and_fails_when_a_cell_differs(
     assert command("--from", "2200-01-01").exit_code == 0
 
 
+def test_an_audit_that_could_compare_nothing_says_so_and_how_to(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(served.home.root))
+    served.take(*stream(2))
+    served.tamper("e0", features_version="another")
+    assert "NOTHING WAS COMPARED" not in command().output
+    served.tamper("e1", features_version="another")
+    answer = command()
+    assert answer.exit_code == 4
+    assert "NOTHING WAS COMPARED: audit with the code and the packages of features that decided" in answer.output
+
+
 def command(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["audit", *arguments])
 
