@@ -16,8 +16,9 @@ from features.store.online import OnlineStore
 from features.store.registry import Registry
 from features.store.settings import Settings
 from features.vector import FEATURES
-from pipelines.console import UserError, progress
+from pipelines.console import progress
 from pipelines.export import append_recorded
+from pipelines.filled import filled_log
 from pipelines.locks import alone
 from pipelines.values import Known, learn_daily
 
@@ -42,12 +43,7 @@ def backfill(home: Home, engine: str = "local", workers: int = 1) -> Backfilled:
     assert_reachable(settings)
     with alone(home.features / "backfill.lock", "backfill"):
         append_recorded(home)
-        log, lists = Log(home.log), Lists.of_home(home)
-        if not log.files():
-            raise UserError(
-                f"{home.log} holds no events: run `assay up`, or `assay simulate --out {home.log}` or "
-                f"`assay ingest ... --out {home.log}` first"
-            )
+        log, lists = filled_log(home.log), Lists.of_home(home)
         _clear_away(home)
         done = _compute(home, log, lists, engine, workers)
         return Backfilled(done, len(FEATURES), _load(settings, log))
