@@ -1,6 +1,7 @@
 """A neighbourhood of the device graph as an SVG: kinds by colour and shape, times on the ties, hubs, the asked node."""
 
 import math
+import re
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, Final
@@ -29,6 +30,8 @@ KINDS: Final = {
 LABEL_LENGTH: Final = 22
 # Beyond so many ties, only those of the asked node say when.
 DATED_TIES_MAX: Final = 24
+# The complement of production 2, Char, of XML 1.0.
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HALO: Final = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85}
 
 
@@ -39,7 +42,8 @@ def draw(near: nx.Graph, asked: str, title: str) -> bytes:
     axes = figure.subplots()
     axes.set_axis_off()
     axes.margins(0.1)
-    axes.set_title(title, color=INK, fontsize=13, loc="left")
+    # An id is text, never mathematics, whatever dollar signs and backslashes it has.
+    axes.set_title(_shown(title), color=INK, fontsize=13, loc="left", parse_math=False)
     places = nx.kamada_kawai_layout(near) if len(near) > 1 else {asked: np.zeros(2)}
     nx.draw_networkx_edges(near, places, ax=axes, edge_color=FAINT, width=1.3)
     for node in near:
@@ -78,14 +82,18 @@ def _draw_node(axes: Axes, near: nx.Graph, places: Places, node: str, asked: str
         color=INK,
         bbox=_HALO,
         zorder=5,
+        parse_math=False,
     )
 
 
 def _label(node: str) -> str:
     name = node.partition(":")[2]
-    # A dollar sign would begin mathematics.
-    short = name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - 1]}…"
-    return short.replace("$", r"\$")
+    return _shown(name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - 1]}…")
+
+
+def _shown(text: str) -> str:
+    """An SVG is XML, which has no place for some characters, escaped or not."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _date_ties(axes: Axes, near: nx.Graph, places: Places, asked: str) -> None:
