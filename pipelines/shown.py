@@ -24,6 +24,10 @@ def show_ingest(report: IngestReport, folder: Path) -> None:
     if report.rejected:
         reasons = ", ".join(f"{count:,} x {reason}" for reason, count in report.by_reason.items())
         out.print(f"[yellow]{report.rejected:,} rows were refused[/yellow] ({reasons}), see {report.rejected_file}")
+    if report.leap:
+        out.print(
+            f"[yellow]a leap of the clock:[/yellow] {escape(str(report.leap))}; is its date right?", soft_wrap=True
+        )
 
 
 def show_findings(findings: "Iterable[Finding]") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from features.ingest.checks import check_clock, check_duplicates, check_entities, check_labels
 from features.ingest.finding import Connection, Finding, Severity, opened
 from features.ingest.leaks import check_leaks
+from features.ingest.leaps import check_leaps
 
 __all__ = ["Finding", "Severity", "doctor"]
 
@@ -17,5 +18,5 @@ def doctor(log: Path) -> tuple[Finding, ...]:
 
 
 def _findings(connection: Connection) -> Iterator[Finding]:
-    for check in (check_clock, check_duplicates, check_labels, check_leaks, check_entities):
+    for check in (check_clock, check_leaps, check_duplicates, check_labels, check_leaks, check_entities):
         yield from check(connection)

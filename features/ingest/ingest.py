@@ -15,6 +15,8 @@ from features.events import OutcomeKind, instant_of
 from features.ingest.arrival import Arrivals
 from features.ingest.chunk import staged_schema
 from features.ingest.errors import IngestError
+from features.ingest.finding import opened
+from features.ingest.leaps import Leap, leaps_in
 from features.ingest.mapping import Mapping
 from features.ingest.parallel import emitted
 from features.ingest.refusals import Refusals
@@ -38,6 +40,8 @@ class IngestReport:
     last: datetime
     label_coverage: float
     """The share of the events named by `outcome.of` whose outcome is known; 0 without an outcome."""
+    leap: Leap | None = None
+    """The row that is furthest ahead of all before it, if that is over 31 days."""
 
 
 def ingest(
@@ -105,7 +109,13 @@ def _report(mapping: Mapping, out: Path, rows: int, refusals: Refusals, rejected
         first=instant_of(counts["first"]),
         last=instant_of(counts["last"]),
         label_coverage=counts["outcomes"] / counts["subjects"] if counts["subjects"] else 0.0,
+        leap=_leap(out),
     )
+
+
+def _leap(out: Path) -> Leap | None:
+    with opened(out) as connection:
+        return next(iter(leaps_in(connection)), None)
 
 
 def _counts(mapping: Mapping, out: Path) -> dict[str, Any]:

@@ -148,3 +148,18 @@ def test_ids_that_are_met_once_do_not_betray_their_own_label() -> None:
 def test_an_empty_folder_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="holds no event log"):
         doctor(tmp_path)
+
+
+def test_a_row_of_another_century_is_a_leap_with_its_event_id(tmp_path: Path) -> None:
+    stray = {"event_id": "stray", "kind": "click", "occurred_at": datetime(2099, 1, 1, 5, 6, 7, tzinfo=UTC)}
+    (leap,) = examined(tmp_path, [*sound(), stray])["leap"]
+    assert leap.severity is Severity.WARNING
+    assert "stray of 2099-01-01 is 26," in leap.sentence
+    assert "(0 rows after it)" in leap.sentence
+
+
+@pytest.mark.parametrize(("days", "leaps"), [(31, 0), (32, 1)])
+def test_a_leap_is_what_the_service_would_refuse(tmp_path: Path, days: int, leaps: int) -> None:
+    last = sound()[-1]["occurred_at"]
+    later = {"event_id": "later", "kind": "click", "occurred_at": last + timedelta(days=days)}
+    assert len(examined(tmp_path, [*sound(), later]).get("leap", [])) == leaps
