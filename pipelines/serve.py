@@ -42,13 +42,18 @@ class _Server(uvicorn.Server):
 def serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:
     """Serve until Ctrl-C or SIGTERM: requests in progress are finished, what waits is committed.
 
-    `ready` is called once the first request can be answered.
+    `ready` is called once the first request can be answered. Raises UserError or ValueError, with the remedy, where
+    the home cannot be served.
     """
     assert_may_listen(host, port)
-    held = _alone(home)
-    os.environ["ASSAY_HOME"] = str(home.root)
+    with _alone(home):
+        os.environ["ASSAY_HOME"] = str(home.root)
+        _run(_service(home), host, port, ready)
+
+
+def _run(service: Any, host: str, port: int, ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
-        _service(),
+        service,
         host=host,
         port=port,
         access_log=False,
@@ -58,7 +63,6 @@ def serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     _Server(config, ready).run()
-    held.close()
 
 
 def _alone(home: Home) -> IO[str]:
@@ -74,13 +78,15 @@ def _alone(home: Home) -> IO[str]:
     return lock
 
 
-def _service() -> Any:
+def _service(home: Home) -> Any:
     # Imported late: the service reads ASSAY_HOME when it is loaded. What libraries warn each other about meanwhile is
     # kept from the user.
     with warnings.catch_warnings(record=True):
         from serving.doorman import Problems  # noqa: PLC0415  # see above
+        from serving.parts import assert_can_start  # noqa: PLC0415  # see above
         from serving.service import Assay  # noqa: PLC0415  # see above
 
+        assert_can_start(home)
         return Problems(Assay.to_asgi(is_main=True))  # type: ignore[attr-defined]  # a Service now
 
 

@@ -9,6 +9,8 @@ from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log, recorded_now
 from features.secrets import secret_of
+from features.store.engines import assert_reachable
+from features.store.settings import Settings
 from features.vector import warm_up
 from serving.database import open_database
 from serving.decision import Levels
@@ -18,7 +20,7 @@ from serving.payouts.fake import FakeProvider
 from serving.payouts.provider import Provider
 from serving.policy import Policy, load_policy
 from serving.records import Writer
-from serving.scoring import FraudModel, NoModel, Registry, load_champion
+from serving.scoring import FraudModel, NoModel, Registry, UnfitModelError, load_champion
 
 
 @dataclass
@@ -47,6 +49,20 @@ class Parts:
 
 def registry_of(home: Home) -> Registry:
     return Registry(home.tracking_uri, home.root / "models")
+
+
+def assert_can_start(home: Home) -> None:
+    """Before anything listens. Raises ValueError, with the remedy, for what would end the start of a service: a
+    champion that does not fit, a store that does not answer, a damaged secret.
+    """
+    assert_reachable(Settings.from_environment(home.features))
+    secret_of(home.root / "offer.key")
+    try:
+        load_champion(registry_of(home))
+    except UnfitModelError as unfit:
+        raise UnfitModelError(
+            f"the champion cannot serve: {unfit}. Let `assay promote` name a version that fits, or run `assay retrain`"
+        ) from unfit
 
 
 def assemble(home: Home, policy: Policy | None = None) -> Parts:

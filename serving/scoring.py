@@ -5,6 +5,7 @@ written down where it is made, in training.
 """
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ from features.events import Kind
 from features.fold import Vector
 from features.vector import FEATURES, VERSION
 from serving.decision import Levels, Score
+
+# It writes every database error with its SQL and a traceback, and raises it besides: ours is told in one line.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 NAME: Final = "assay-fraud"
 CHAMPION: Final = "champion"
@@ -166,6 +170,7 @@ class Registry:
             Path(tracking_uri.removeprefix("sqlite:///")) if tracking_uri.startswith("sqlite:///") else None
         )
         self._was_there = False
+        self._file: tuple[int, int, int] | None = None
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -178,15 +183,28 @@ class Registry:
                 raise RegistryAwayError(f"{self._database} is gone")
             return {}  # looking would make it
         try:
+            self._follow_file()
             aliases = self._client.get_registered_model(NAME).aliases
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise RegistryAwayError(str(error)) from error
+                raise RegistryAwayError(_without_sql(error)) from error
             aliases = {}
         except (SQLAlchemyError, OSError) as error:
-            raise RegistryAwayError(str(error)) from error
+            raise RegistryAwayError(_without_sql(error)) from error
         self._was_there = True
         return {alias: str(version) for alias, version in aliases.items()}
+
+    def _follow_file(self) -> None:
+        """A database that was put back from a backup is another file: open connections would go on reading the old."""
+        if self._database is None:
+            return
+        stat = self._database.stat()
+        file = stat.st_dev, stat.st_ino, stat.st_mtime_ns
+        if self._file is not None and file != self._file:
+            # MLflow keeps one engine an address for the whole process; new connections open what is there now.
+            self._client._get_registry_client().store.engine.dispose()  # noqa: SLF001  # it has no public way
+            self._client._tracking_client.store.engine.dispose()  # noqa: SLF001  # as above
+        self._file = file
 
     def model(self, version: str) -> FraudModel:
         """That version, warm, downloaded once. Raises RegistryAwayError; UnfitModelError for one that cannot serve."""
@@ -211,7 +229,7 @@ class Registry:
                     # Renamed when it is whole: a download that was cut short is never taken for a model.
                     Path(self._client.download_artifacts(run_id, RAW_MODEL, scratch)).rename(folder)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise RegistryAwayError(f"version {version} cannot be fetched: {error}") from error
+            raise RegistryAwayError(f"version {version} cannot be fetched: {_without_sql(error)}") from error
         return folder
 
 
@@ -225,6 +243,10 @@ def load_champion(registry: Registry) -> FraudModel | NoModel:
         return NoModel() if version is None else registry.model(version)
     except RegistryAwayError:
         return NoModel()
+
+
+def _without_sql(error: Exception) -> str:
+    return str(error).partition("[SQL:")[0].strip()
 
 
 def _probability(head: dict[str, Any], margins: dict[str, Floats], at: int) -> float:

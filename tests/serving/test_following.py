@@ -1,5 +1,7 @@
 """Serving follows the aliases: between two requests, only to what fits, and whatever happens to the registry."""
 
+import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from features.log import recorded_now
 from serving.database import reading
 from serving.flows import score_event
 from serving.following import Following
-from serving.parts import Parts, assemble, registry_of
+from serving.parts import Parts, assemble, assert_can_start, registry_of
 from serving.problems import Problem, busy
 from serving.records import DECISION
 from serving.scoring import NoModel
@@ -176,6 +178,8 @@ def test_a_champion_that_does_not_fit_stops_a_start_and_says_what_to_do(service:
     service.name(MISMATCHED)
     with pytest.raises(ValueError, match="trained on features another"):
         assemble(service.home)
+    with pytest.raises(ValueError, match=r"the champion cannot serve: .* Let `assay promote` name a version that fits"):
+        assert_can_start(service.home)
 
 
 def test_a_registry_that_is_away_leaves_the_old_model_and_is_said_once(service: Service) -> None:
@@ -194,6 +198,38 @@ def test_a_registry_that_is_away_leaves_the_old_model_and_is_said_once(service: 
     service.name(STRICT)
     assert service.look() == "2"
     assert gauge_up() == 1
+
+
+def test_a_registry_that_was_put_back_from_a_backup_is_read_anew(service: Service, tmp_path: Path) -> None:
+    service.name(CALM)
+    backup = tmp_path / "backup.db"
+    file = service.home.mlflow / "mlflow.db"
+    shutil.copy(file, backup)
+    service.name(STRICT)
+    assert service.look() == "2"
+    backup.rename(file)
+    assert service.look() == "1"
+    service.name(STRICT)
+    assert service.look() == "2"
+
+
+def test_a_registry_that_fails_is_told_in_one_line_without_sql(
+    service: Service, capfd: pytest.CaptureFixture[str]
+) -> None:
+    service.name(CALM)
+    service.look()
+    capfd.readouterr()
+    with sqlite3.connect(service.home.mlflow / "mlflow.db", isolation_level=None) as other:
+        other.execute("ALTER TABLE registered_model_aliases RENAME TO away")
+        try:
+            with capture_logs() as said:
+                assert service.look() == "1"
+        finally:
+            other.execute("ALTER TABLE away RENAME TO registered_model_aliases")
+    other.close()
+    assert [entry["event"] for entry in said] == ["registry_away"]
+    assert "SELECT" not in said[0]["reason"]
+    assert capfd.readouterr() == ("", "")
 
 
 def gauge_up() -> float | None:
