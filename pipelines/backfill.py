@@ -41,6 +41,7 @@ def backfill(home: Home, engine: str = "local", workers: int = 1) -> Backfilled:
     assert_available(engine, workers)
     settings = Settings.from_environment(home.features)
     assert_reachable(settings)
+    Registry(settings).assert_reachable()
     with alone(home.features / "backfill.lock", "backfill"):
         append_recorded(home)
         log, lists = filled_log(home.log), Lists.of_home(home)

@@ -54,6 +54,11 @@ class Registry:
         )
         return _opened(config, store)
 
+    def assert_reachable(self) -> None:
+        """Raises Unreachable, as `feast` does, if the registry is in PostgreSQL; a file needs no asking."""
+        if self.settings.registry:
+            self.feast.list_entities()
+
     def _registry(self) -> dict[str, Any]:
         # Without a thread of its own, the registry's cache makes the request wait that crosses its time to live.
         cache = {"cache_mode": "thread", "cache_ttl_seconds": 300}

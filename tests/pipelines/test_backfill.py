@@ -60,3 +60,14 @@ def test_dask_leaves_the_frame_of_the_local_engine(home: Home, run: Callable[...
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in frames_folder(folder).iterdir()}
+
+
+def test_a_registry_that_does_not_answer_is_said_before_anything_is_computed(
+    home: Home, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(Scenario(users=100, days=1, seed=3, start=date(2026, 1, 1)), home.log)
+    monkeypatch.setenv("ASSAY_REGISTRY", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    result = run()
+    assert result.exit_code == 1
+    assert "ASSAY_REGISTRY names" in result.output
+    assert not frames_folder(home.features).exists()
