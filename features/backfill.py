@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.fold import Windows
 from features.frame import READ, frame_of, frames_folder
 from features.graph import DeviceGraph
 from features.intelligence.lists import Lists
-from features.log import Log, read_file
+from features.log import Log, read_file, rows_in
 from features.resumption import State, begin_anew, put_down, taken_up
 from features.table import TABLE
 from features.vector import FeatureEngine
@@ -29,8 +28,10 @@ Advance = Callable[[int], object]
 def backfill(log: Log, folder: Path, lists: Lists | None, advance: Advance) -> int:
     """Bring the frame in `folder` up to the log. Returns how many rows of the log were computed now.
 
+    Raises DamagedLogError, before anything is computed, for a log with a gap or a file that is cut.
     In memory are the state and one file of the log.
     """
+    log.assert_whole()
     parts = frames_folder(folder)
     parts.mkdir(parents=True, exist_ok=True)
     engine, begun = _resumed(parts, log, lists)
@@ -53,7 +54,7 @@ def backfill(log: Log, folder: Path, lists: Lists | None, advance: Advance) -> i
 def rows_to_do(log: Log, folder: Path) -> int:
     """How many rows of the log have no part of the frame yet."""
     known = {part.name for part in frames_folder(folder).glob("*.parquet")}
-    return sum(pq.read_metadata(file).num_rows for file in log.files() if file.name not in known)
+    return sum(rows_in(file) for file in log.files() if file.name not in known)
 
 
 def _write_part(part: Path, rows: pa.Table, engine: FeatureEngine) -> None:

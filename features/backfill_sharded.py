@@ -35,6 +35,7 @@ def backfill_sharded(
     `advance(1)` is called for each piece of work that is done. Each interpreter holds the state of a shard of one
     entity's keys, or of the graph, and one batch of the log; this one holds the whole state, to put it down.
     """
+    log.assert_whole()
     parts = frames_folder(folder)
     parts.mkdir(parents=True, exist_ok=True)
     with _scratch_in(parts) as scratch:

@@ -5,8 +5,10 @@ named after its first sequence. A row is a flattened event plus the recorder's s
 lossless: `record_of(row_of(event)) == event`.
 """
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,17 +172,42 @@ class LogWriter:
         half.rename(target)
 
 
+class DamagedLogError(ValueError):
+    """A file of the log is cut, or missing between others."""
+
+
 def _column(payload: pa.Table, name: str) -> Any:
     kind = SCHEMA.field(name).type
     return payload[name].cast(kind) if name in payload.column_names else pa.nulls(payload.num_rows, kind)
 
 
 def read_file(file: Path, columns: Sequence[str] | None) -> pa.Table:
-    """`columns` of one file, by default all. A column that is younger than the file is read as nulls."""
-    written = set(pq.read_schema(file).names)
+    """`columns` of one file, by default all. A column that is younger than the file is read as nulls.
+
+    Raises DamagedLogError, naming the file, for one that is cut or changed.
+    """
     wanted = SCHEMA.names if columns is None else list(columns)
-    table = pq.read_table(file, columns=[name for name in wanted if name in written], partitioning=None)
+    with _named(file):
+        written = set(pq.read_schema(file).names)
+        table = pq.read_table(file, columns=[name for name in wanted if name in written], partitioning=None)
     return pa.table({name: _column(table, name) for name in wanted})
+
+
+def rows_in(file: Path) -> int:
+    """How many rows a file has, by its footer alone. Raises DamagedLogError, naming the file."""
+    with _named(file):
+        return int(pq.read_metadata(file).num_rows)
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError) as failure:
+        reason = str(failure).partition("\n")[0].rstrip(".")
+        raise DamagedLogError(f"{file} cannot be read ({reason}): restore it from a copy") from failure
 
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
@@ -197,6 +224,21 @@ class Log:
 
     def files(self) -> list[Path]:
         return sorted(self.folder.glob("day=*/*.parquet"), key=lambda file: file.name)
+
+    def assert_whole(self) -> None:
+        """Raises DamagedLogError, with the gap, unless each file begins where the one before it ends. Reads footers."""
+        files = self.files()
+        for file, following in itertools.pairwise(files):
+            after = int(file.stem) + rows_in(file)
+            if after != int(following.stem):
+                raise DamagedLogError(
+                    f"{self.folder} has no sequences {after} to {int(following.stem) - 1}, between {file.name} and "
+                    f"{following.name}: restore the missing file from a copy"
+                    if after < int(following.stem)
+                    else f"{file} reaches into {following.name}: remove the one that does not belong to this log"
+                )
+        if files:
+            rows_in(files[-1])
 
     def tables(self, columns: Sequence[str] | None = None, *, after: int = 0) -> Iterator[pa.Table]:
         """One table a file, rows with sequence above `after` only."""

@@ -1,5 +1,6 @@
 """The log: lossless, stamped in the order of arrival, readable from any sequence."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from features.events import parse
 from features.holdback import hold_back
-from features.log import SCHEMA, Log, LogWriter, Row, record_of, row_of, table_of
+from features.log import SCHEMA, DamagedLogError, Log, LogWriter, Row, record_of, row_of, table_of
 
 FULL: dict[str, Any] = {
     "event_id": "e-1",
@@ -116,3 +117,28 @@ def test_at_most_half_of_the_events_are_held_back(tmp_path: Path) -> None:
     log = log_of(tmp_path / "log", days=2)
     hold_back(log, tmp_path / "aside", 1000)
     assert sum(row["kind"] == "task_completed" for row in log.rows()) == 3
+
+
+def test_a_file_that_was_cut_is_named_with_the_remedy(tmp_path: Path) -> None:
+    log = log_of(tmp_path, days=3)
+    file = log.files()[1]
+    file.write_bytes(file.read_bytes()[:-50])
+    for ask in (log.read, log.assert_whole):
+        with pytest.raises(DamagedLogError, match=rf"{file.name} cannot be read .*: restore it from a copy"):
+            ask()
+
+
+def test_a_file_that_is_missing_is_a_gap_with_its_sequences(tmp_path: Path) -> None:
+    log = log_of(tmp_path, days=3)
+    log.assert_whole()
+    log.files()[1].unlink()
+    with pytest.raises(DamagedLogError, match=r"has no sequences 5 to 8, between .* restore the missing file"):
+        log.assert_whole()
+
+
+def test_two_files_with_the_same_sequences_are_named(tmp_path: Path) -> None:
+    log = log_of(tmp_path, days=2)
+    file = log.files()[0]
+    shutil.copy(file, file.with_name("000000000000003.parquet"))
+    with pytest.raises(DamagedLogError, match=r"reaches into 000000000000003\.parquet"):
+        log.assert_whole()
