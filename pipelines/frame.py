@@ -21,11 +21,11 @@ from features.frame import AMOUNTS, KEYS, READ, frame_of, outcomes_of
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log
+from features.secrets import secret_of
 from features.vector import ALL, DESCRIPTIONS, FEATURES, VERSION, FeatureEngine
 from pipelines.console import UserError
 from pipelines.filled import filled_log
 from pipelines.instants import instant_shown
-from pipelines.secrets import secret_of
 from training.labels import TARGETS, Target, default_maturity, settling_times
 from training.splits import Labelling
 
