@@ -330,6 +330,7 @@ def test_a_served_home_with_a_restart_and_late_events_audits_clean(
         0,
     )
     assert found.late >= 6
+    assert (found.rescored, found.redecided, found.unjudged, found.is_clean) == (10, 10, 0, True), found.blamed
 
 
 @pytest.mark.data
