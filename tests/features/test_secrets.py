@@ -5,6 +5,7 @@ import signal
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,17 @@ import pytest
 from features.secrets import SECRET_BYTES, secret_of
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond nothing."""
+    """No file of this process may grow, for as long as nobody else writes: the test's own report is a file, too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_it_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
@@ -32,9 +35,9 @@ def test_it_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     assert [one.name for one in file.parent.iterdir()] == ["offer.key"]
 
 
-def test_a_disk_that_takes_nothing_leaves_no_empty_secret(tmp_path: Path, full_disk: None) -> None:
+def test_a_disk_that_takes_nothing_leaves_no_empty_secret(tmp_path: Path) -> None:
     file = tmp_path / "offer.key"
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="File too large"), full_disk():
         secret_of(file)
     assert not list(tmp_path.iterdir())
 
