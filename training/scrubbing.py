@@ -4,7 +4,6 @@ A partner that scrubs honest work keeps its count of conversions and denies the 
 else's, so its events are compared with events of the same kind and the same risk that other partners brought.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,7 +82,3 @@ def _judged(partner_id: str, rows: pl.DataFrame) -> Partner | None:
     # Half an event nearer to what is expected: counts are whole.
     p = float(norm.sf((excess - 0.5) / variance**0.5)) if variance > 0 else 1.0
     return Partner(partner_id, int(n.sum()), int(k.sum()), float((n * others).sum()), p)
-
-
-def standing_out(found: Sequence[Partner]) -> list[Partner]:
-    return [one for one in found if one.stands_out]

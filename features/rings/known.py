@@ -1,4 +1,4 @@
-"""What is known to be bad, seen from each node: nearby, two ties away, in its group, and by random walks.
+"""What is known to be bad, seen from each node: two ties away, in its group, and by random walks.
 
 `bad` holds 1 for a person known to be bad, 0 for one known to be good, and NaN where nobody can know yet, who counts
 as neither. A node's own verdict never enters its own figure.
@@ -28,12 +28,6 @@ def smoothed(found: Floats, known: Floats, bad: Floats) -> Floats:
     prior = np.divide(is_bad.sum() - is_bad, others, out=np.zeros(len(bad)), where=others > 0)
     share: Floats = (found + SMOOTHING * prior) / (known + SMOOTHING)
     return share
-
-
-def near_density(graph: Sparse, bad: Floats) -> Floats:
-    """The smoothed, weighted share of bad ones among the known direct neighbours."""
-    is_bad, is_known = _counts(bad)
-    return smoothed(graph @ is_bad, graph @ is_known, bad)
 
 
 def two_hop_density(graph: Sparse, bad: Floats) -> Floats:

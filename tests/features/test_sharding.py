@@ -49,7 +49,7 @@ class Pieces:
     def map_reduce(
         self, make: Callable[[Item], Made], merge: Callable[[Sequence[Made]], Made], items: Sequence[Item]
     ) -> Made:
-        raise NotImplementedError
+        return merge(self.map_each(make, items))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training.scrubbing import EVENTS_MIN, partners, standing_out
+from training.scrubbing import EVENTS_MIN, partners
 
 
 def made(seed: int, scrubbed: float = 0.0, risky: float = 0.0, rows: int = 8000) -> pl.DataFrame:
@@ -30,11 +30,11 @@ def test_riskier_traffic_is_no_scrubbing() -> None:
     events = made(2, risky=0.25)
     rates = dict(events.group_by("partner_id").agg(pl.col("reversed").mean()).iter_rows())
     assert rates["p1"] > 1.5 * rates["p2"]
-    assert standing_out(partners(events)) == []
+    assert not any(one.stands_out for one in partners(events))
 
 
 def test_honest_partners_are_hardly_ever_named() -> None:
-    named = sum(bool(standing_out(partners(made(seed)))) for seed in range(100, 200))
+    named = sum(any(one.stands_out for one in partners(made(seed))) for seed in range(100, 200))
     assert named <= 4
 
 

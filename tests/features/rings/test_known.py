@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from features.rings.known import FOLDS, bad_walks, group_density, near_density, two_hop_density
+from features.rings.known import FOLDS, bad_walks, group_density, two_hop_density
 from features.rings.matrix import Sparse, symmetric
 from features.rings.position import bad_direction, positions
 from features.rings.ties import Floats
@@ -20,7 +20,6 @@ VERDICTS = np.random.default_rng(4).choice([1.0, 0.0, np.nan], NODES)
 GROUPS = np.arange(NODES) % 7
 
 FIGURES: dict[str, Callable[[Floats], Floats]] = {
-    "near": lambda bad: near_density(ADJACENCY, bad),
     "two hops": lambda bad: two_hop_density(ADJACENCY, bad),
     "group": lambda bad: group_density(GROUPS, bad),
     "walks": lambda bad: bad_walks(ADJACENCY, bad),
