@@ -1,7 +1,7 @@
 # Every command of the project. Needs Python 3.11 or newer and make; `setup` alone uses the network.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench notebooks profile health tracking lock clean
+.PHONY: help setup run test soak check bench notebooks profile health prices tracking lock clean
 
 BIN := .venv/bin
 # The first of these that is new enough; any other is named with make PYTHON=...
@@ -19,7 +19,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.installed ## install what requirements.lock pins into .venv; run and test do it by themselves
+DOUBLES := tests/doubles/node_modules/.installed
+
+setup: .venv/.installed $(DOUBLES) ## install what requirements.lock pins into .venv, and the doubles for tests where Node is
 
 # The lock is complete, so pip need not resolve; modules are compiled afterwards because that uses every core.
 # It is pip, not uv, because uv would not read the indexes and certificates that a company sets in pip.conf.
@@ -32,11 +34,26 @@ setup: .venv/.installed ## install what requirements.lock pins into .venv; run a
 	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true # templates inside packages need not compile
 	@touch $@
 
-run: setup ## from nothing to a trained, serving system on 127.0.0.1:3000; DATA=folder for your own data, PORT=number
+# Doubles of PayPal and of an EVM node, for tests alone: nothing of it is served. Without Node their tests are skipped.
+$(DOUBLES): tests/doubles/package.json tests/doubles/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "setup: installing the doubles for tests into tests/doubles/node_modules" && \
+		npm install --no-save --prefix tests/doubles --no-audit --no-fund --loglevel=error && touch $@ || \
+		echo "setup: npm could not install them, so their tests will be skipped; the service needs none of them"; \
+	else echo "setup: no Node here, so the tests against doubles of PayPal and of an EVM node will be skipped"; fi
+
+run: .venv/.installed ## from nothing to a trained, serving system on 127.0.0.1:3000; DATA=folder for your own data, PORT=number
 	$(BIN)/assay up $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT))
 
-test: setup ## the whole test suite; ARGS='-k ledger' for a part of it
-	$(BIN)/python -m pytest $(ARGS)
+# Each file is tested by one process, which makes its fixtures once.
+WORKERS ?= 0
+
+test: setup ## the whole test suite; ARGS='-k ledger' for a part of it; WORKERS=2 for two processes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+soak: setup ## what takes hours: a million histories, every kill, every byte; some are days of a processor
+	ASSAY_SOAK=1 $(BIN)/python -m pytest tests/chaos tests/serving/ledger/proof/test_tampering.py \
+		tests/serving/ledger/test_model_life.py --timeout 86400 $(ARGS)
 
 check: setup ## format, lint, types, import layers, house rules
 	$(BIN)/ruff format --check .
@@ -59,6 +76,9 @@ profile: setup ## open the profile of a feature in a browser, on this machine on
 
 health: setup ## open a home's health in a browser, on this machine only, with the profiles that it links to
 	$(BIN)/marimo run notebooks/health.py notebooks/profiles.py --host 127.0.0.1
+
+prices: setup ## open a home's prices in a browser, on this machine only
+	$(BIN)/marimo run notebooks/prices.py --host 127.0.0.1
 
 tracking: setup ## MLflow's pages on 127.0.0.1:5000: runs, versions, the alias that serves
 	MLFLOW_BACKEND_STORE_URI=sqlite:///$${ASSAY_HOME:-var}/mlflow/mlflow.db \

@@ -82,6 +82,15 @@ DERIVED: Final = (
         "times",
         "whoever needs a tenth of the others' time did not do the task",
     ),
+    Derived(
+        "user__found_over_count",
+        (),
+        ("graph__user_found", "user__count__30d"),
+        over,
+        "findings against this person, each halved every 14 days, over their events of 30 days",
+        "findings per event",
+        "of an honest person's hundred events partners mistake one at most, of a fraud's every third",
+    ),
 )
 COLUMNS: Final = tuple(dict.fromkeys(column for feature in DERIVED for column in feature.columns))
 NAMES: Final = tuple(feature.name for feature in DERIVED)

@@ -23,11 +23,14 @@ EXPONENTS: Final[dict[str, int]] = (
     | dict.fromkeys(_THREE_DECIMALS.split(), 3)
 )
 
+POINTS: Final = "PTS"
+"""Points, which some platforms show in place of money: an asset of the book, in whole points, and no currency."""
+
 
 def exponent_of(currency: str) -> int:
-    """Decimals in which `currency` is paid. Raises ValueError for a code that ISO 4217 does not list as money."""
+    """Decimals in which an asset is paid. Raises ValueError for a code that ISO 4217 does not list as money."""
     try:
-        return EXPONENTS[currency]
+        return 0 if currency == POINTS else EXPONENTS[currency]
     except KeyError:
         raise ValueError(f"{currency!r} is not an ISO 4217 currency, e.g. CNY or USD") from None
 

@@ -231,6 +231,8 @@ _SOLD: Final = "phones that are sold on within months go from farm to farm; a ye
 _CROWD: Final = "households and carriers are crowded too, so this only ever weighs, never decides"
 _PAYER: Final = "a partner or campaign under attack changes its pace and its prices"
 _PAYEE: Final = "stolen and farmed money comes together where it is paid out"
+_CLAIM: Final = "who forges or replays has more goals than installs, and who floods more clicks than either"
+_BUY: Final = "who buys in every app buys with a card that is not theirs"
 
 OWN_WINDOWS: Final[tuple[Windowed, ...]] = (
     *_each(_PACE, _user, "count", "", 10 * MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY),
@@ -243,6 +245,15 @@ OWN_WINDOWS: Final[tuple[Windowed, ...]] = (
     *_each(_EARN, _user, "max", "reward_micros", 7 * DAY),
     *_each(_EARN, _user, "decayed", "reward_micros", DAY),
     *_each(_EARN, _user, "last", "amount_micros", 30 * DAY, kinds="withdrawal_requested"),
+    *_each(_EARN, _user, "sum", "amount_micros", 30 * DAY, kinds="withdrawal_requested"),
+    *_each(_EARN, _user, "sum", "reward_micros", 30 * DAY, kinds="- goal_reached"),
+    *_each(_EARN, _user, "mean", "reward_micros", 30 * DAY, kinds="install"),
+    *_each(_CLAIM, _user, "count", "", DAY, 7 * DAY, kinds="click install goal_reached"),
+    *_each(_CLAIM, _user, "count", "", 30 * DAY, kinds="install goal_reached"),
+    *_each(_CLAIM, _user, "since", "", 30 * DAY, kinds="click install goal_reached"),
+    *_each(_CLAIM, _user, "distinct", "click_id", 30 * DAY, kinds="goal_reached"),
+    *_each(_CLAIM, _user, "distinct", "campaign_id", DAY, kinds="click"),
+    *_each(_BUY, _user, "count", "", 30 * DAY, kinds="purchase"),
     *_each(_TOUCH, _user, "sum", "interaction_duration_ms", DAY),
     *_each(_TOUCH, _user, "mean", "interaction_duration_ms interaction_tap_interval_spread_ms", 7 * DAY),
     *_each(_TOUCH, _user, "variance", "interaction_duration_ms interaction_tap_interval_mean_ms", 7 * DAY),
@@ -277,6 +288,7 @@ OWN_WINDOWS: Final[tuple[Windowed, ...]] = (
     *_each(_PAYEE, _destination, "count", "", 30 * DAY, kinds="withdrawal_requested"),
     *_each(_PAYEE, _destination, "sum", "amount_micros", 30 * DAY, kinds="withdrawal_requested"),
     *_each(_PAYEE, _destination, "distinct", "user_id", 30 * DAY),
+    *_each(_PAYEE, _destination, "since", "", 30 * DAY),
     *_each(_PAYEE, _identity, "distinct", "user_id payout_destination", 30 * DAY),
 )
 
@@ -295,6 +307,11 @@ OWN_RATIOS: Final[tuple[Ratio, ...]] = (
     _per("so does an evening's earning", "user__sum_reward_micros__1d", "user__sum_reward_micros__7d"),
     _per("accounts that only sign up", "device__count_sign_up__7d", "device__count__7d"),
     _per("addresses that only sign up", "ip__count_sign_up__1d", "ip__count__1d"),
+    _per(_CLAIM, "user__count_goal_reached__30d", "user__distinct_click_id_of_goal_reached__30d"),
+    _per(_CLAIM, "user__count_goal_reached__30d", "user__count_install__30d"),
+    _per(_CLAIM, "user__count_click__7d", "user__count_install__7d"),
+    _per(_CLAIM, "user__sum_reward_micros_of_goal_reached__30d", "user__sum_reward_micros__30d"),
+    _per(_BUY, "user__count_purchase__30d", "user__count_install__30d"),
 )
 
 

@@ -41,6 +41,9 @@ REASONS: Final = {
     "task_unusual": "the task is done in an unusual way",
     "partner_unusual": "the partner sends unusual traffic",
     "payout_destination_shared": "others are paid to the same destination",
+    "payout_destination_new": "the money would go to a new destination",
+    "device_new": "the device is new to the account",
+    "found_before": "earlier events of the account were found to be fraud",
     "identity_shared": "others were verified with the same document",
     "email_unusual": "the email address is of an unusual kind",
     "event_unusual": "the event itself is unusual",
@@ -50,7 +53,13 @@ REASONS: Final = {
     "reward_above_limit": "the reward is above the limit",
     "margin_ceiling": "the reward would leave too little of the revenue",
     "budget_exhausted": "the campaign or partner cannot pay for it",
+    "cap_reached": "the campaign asks for no more of it, from this person or today",
     "amount_outside_limits": "the amount lies outside the limits",
+    "daily_count_reached": "so many withdrawals were asked for today already",
+    "daily_amount_reached": "more than can be withdrawn in a day",
+    "rolling_amount_reached": "more than can be withdrawn in so many days",
+    "fee_exceeds_amount": "being paid would cost more than the amount",
+    "destination_not_paid": "nobody pays this currency there",
     "insufficient_available": "the wallet held less than was asked for",
     "decided_by_a_person": "a person decided",
 }
@@ -67,6 +76,7 @@ _MEASURES: Final = {
     "ip_key": "IP addresses",
     "task_id": "tasks",
     "campaign_id": "campaigns",
+    "click_id": "clicks",
     "payout_destination": "payout destinations",
     "reward_micros": "reward",
     "revenue_micros": "revenue",
@@ -82,6 +92,12 @@ _LABELS: Final = {
     "graph__user_component_users": "people tied to this person",
     "graph__device_component_users": "people tied to this device",
     "graph__user_neighbours": "others who share something with this person",
+    "graph__user_found": "times that this person was found out",
+    "graph__user_neighbours_found": "times that others who share something with this person were found out",
+    "graph__network_found": "findings against each of the others on this network",
+    "user__found_over_count": "times that this person was found out, for each of their events",
+    "user__count_goal_reached__30d__per__distinct_click_id_of_goal_reached__30d": "goals of this person for each click",
+    "user__sum_reward_micros_of_goal_reached__30d__per__sum_reward_micros__30d": "share of rewards that goals earned",
     "device__model": "model of the device",
     "device__os": "system of the device",
     "device__attestation_withheld": "attestation failed, or was withheld",
@@ -161,7 +177,7 @@ def label(name: str) -> str:
     feature = _BY_NAME[name]
     if isinstance(feature, Windowed):
         return _window_label(feature)
-    if isinstance(feature, Ratio):
+    if isinstance(feature, Ratio) and name not in _LABELS:
         return f"{_window_label(feature.top)}, per {_window_label(feature.bottom)}"
     return _LABELS.get(name) or re.split("[,;]", feature.description)[0]
 

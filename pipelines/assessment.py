@@ -1,5 +1,6 @@
 """Judges a trained model by the policy that runs: what it would have decided on the test slice, and to whom."""
 
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -10,6 +11,7 @@ from features.log import Log
 from serving.decision import Score, decide_event, decide_withdrawal
 from serving.policy import Policy, load_policy
 from training.assess import SLICES, Assessment, assess
+from training.beside import harms
 from training.costs import Costs
 from training.evaluate import Bootstrap
 from training.train import Trained
@@ -20,12 +22,23 @@ _READ: Final = "sequence user_id event_time country city_tier fingerprint_price_
 
 
 def assess_on(home: Home, trained: Trained, bootstrap: Bootstrap) -> Assessment:
-    """The consequences of `trained` on its test slice, under today's policy and costs."""
+    """The consequences of `trained` on its test slice, under today's policy and costs, beside those of the champion."""
     policy, target = load_policy(), str(trained.model.context["target"])
     rows = trained.scored.join(_about(home), on="sequence", how="left", maintain_order="left")
     rows = rows.with_columns(pl.coalesce("reward_micros", "amount_micros").fill_null(0).alias("stake_micros"))
-    actions = [_action(kind, score, target, policy) for kind, score in rows.select("kind", "score").iter_rows()]
-    return assess(rows, actions, Costs.read(), policy.event.hold_hours / 24, bootstrap)
+    actions, costs, hold_days = _actions(rows, "score", target, policy), Costs.read(), policy.event.hold_hours / 24
+    assessment = assess(rows, actions, costs, hold_days, bootstrap)
+    if rows["champion_score"].is_null().any():
+        return assessment
+    of_champion = _actions(rows, "champion_score", target, policy)
+    both = rows.with_columns(pl.Series("action", actions), pl.Series("champion_action", of_champion))
+    return replace(assessment, harms=harms(both, costs, hold_days, bootstrap))
+
+
+def _actions(rows: pl.DataFrame, score: str, target: str, policy: Policy) -> list[str]:
+    """What the policy answers to each row, if `score` names its probabilities."""
+    asked = rows.select("kind", score, pl.col("reward_micros").fill_null(0)).iter_rows()
+    return [_action(kind, chance, bool(reward), target, policy) for kind, chance, reward in asked]
 
 
 def _about(home: Home) -> pl.DataFrame:
@@ -37,11 +50,11 @@ def _about(home: Home) -> pl.DataFrame:
     return named.select("sequence", "currency", "amount_micros", *SLICES)
 
 
-def _action(kind: str, probability: float, target: str, policy: Policy) -> str:
+def _action(kind: str, probability: float, earns: bool, target: str, policy: Policy) -> str:
     score = Score(probability, target)
     if kind == Kind.WITHDRAWAL_REQUESTED:
         return str(decide_withdrawal(score, policy).action)
-    return str(decide_event(_PLAIN, score, 0, policy).action)
+    return str(decide_event(_PLAIN, score, int(earns), policy).action)
 
 
 # What the platform promised is judged when it is promised; here only the score decides.

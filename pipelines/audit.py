@@ -29,7 +29,7 @@ from pipelines.arrivals import BODY, arrivals, bounds, faults_of, orphans, read_
 from pipelines.audited import Audit, same
 from pipelines.repeated import RepeatedIds
 from pipelines.rescored import NO_MODEL, Rescoring, is_action_right, stored_scores
-from serving.database import open_database, reading
+from serving.database import database_of, has_records, open_database, reading
 from serving.decision import Score
 from serving.knowledge import rows_of
 from serving.parts import registry_of
@@ -55,9 +55,9 @@ def audit(
     the log, the model and the policy make of the event. What is recorded last can be taken away whole, unnoticed.
     Raises FileNotFoundError when the home never served.
     """
-    if not home.records.exists():
+    if not has_records(home):
         raise FileNotFoundError(f"{home.records} does not exist: this home has not served, so it decided nothing")
-    engine = open_database(home.records)
+    engine = open_database(database_of(home))
     try:
         with (
             reading(engine) as connection,

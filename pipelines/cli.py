@@ -12,7 +12,22 @@ from typer.core import TyperGroup
 from features.events import instant_of
 from features.home import Home
 from features.windows import FeatureError
-from pipelines import cli_bench, cli_features, cli_frame, cli_graph, cli_lists, cli_models, cli_rings, cli_shadow
+from pipelines import (
+    cli_bench,
+    cli_features,
+    cli_frame,
+    cli_graph,
+    cli_holds,
+    cli_ledger,
+    cli_lists,
+    cli_ltv,
+    cli_models,
+    cli_pay,
+    cli_price,
+    cli_reconcile,
+    cli_rings,
+    cli_shadow,
+)
 from pipelines.console import explained, out, progress, refuse
 from pipelines.instants import instant_said
 
@@ -59,9 +74,15 @@ app.add_typer(data, name="data")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_graph.app, name="graph")
+app.add_typer(cli_holds.app, name="holds")
+app.add_typer(cli_ledger.app, name="ledger")
 app.add_typer(cli_lists.app, name="lists")
+app.add_typer(cli_pay.app, name="pay")
+app.add_typer(cli_price.app, name="price")
+app.add_typer(cli_reconcile.app, name="reconcile")
 app.add_typer(cli_shadow.app, name="shadow")
 app.command()(cli_frame.frame)
+app.command()(cli_ltv.ltv)
 app.command()(cli_models.retrain)
 app.command()(cli_models.lineage)
 app.command()(cli_models.monitor)

@@ -13,13 +13,76 @@ app = typer.Typer(
 )
 
 Data = Annotated[Path | None, typer.Option(help="a folder of data; left out: a simulated platform", envvar="DATA")]
-Seed = Annotated[int, typer.Option(help="the same seed gives the same figures")]
+Seed = Annotated[int, typer.Option(help="the same seed gives the same figures", min=0)]
 
 
 @app.command()
 def serving(data: Data = None, seed: Seed = 7) -> None:
     """One event over HTTP against an empty route of the same server."""
     from pipelines.bench.serving import run  # noqa: PLC0415  # each command loads only what it needs
+
+    with explained():
+        run(data, seed)
+
+
+@app.command()
+def budget(
+    events: Annotated[int, typer.Option(help="requests that are answered", min=1_000)] = 10_000_000, seed: Seed = 7
+) -> None:
+    """Overspend of any budget over events that are retried, concurrent or cut off by SIGKILL."""
+    from pipelines.bench.budget import run  # noqa: PLC0415
+
+    with explained():
+        run(events, seed)
+
+
+@app.command()
+def verify(
+    transfers: Annotated[int, typer.Option(help="transfers in the book", min=1000)] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="times that it is verified", min=1)] = 3,
+    folder: Annotated[Path | None, typer.Option(help="a folder on the disk to measure")] = None,
+) -> None:
+    """A whole book verified from its rows: hashes, balances, heads; beside the plain ways of doing less."""
+    from pipelines.bench.verify import run  # noqa: PLC0415
+
+    with explained():
+        run(transfers, rounds, folder)
+
+
+@app.command()
+def ledger(
+    rounds: Annotated[int, typer.Option(help="turns of each lane", min=2)] = 9,
+    seconds: Annotated[float, typer.Option(help="of each turn", min=0.05)] = 0.7,
+    floor: Annotated[Path | None, typer.Option(help="a script that is the floor; left out: our own")] = None,
+    folder: Annotated[Path | None, typer.Option(help="a folder on the disk to measure")] = None,
+    postgres: Annotated[
+        str, typer.Option(help="a server where a database can be made")
+    ] = "postgresql+psycopg:///postgres",
+    seed: Seed = 7,
+) -> None:
+    """The whole book beside the least double entry with a hash chain, in turns; and on PostgreSQL."""
+    from pipelines.bench.ledger import run  # noqa: PLC0415
+
+    with explained():
+        run(rounds, seconds, seed, floor, folder, postgres)
+
+
+@app.command()
+def reconcile(
+    rows: Annotated[int, typer.Option(help="lines of the statement, and payouts", min=1_000)] = 1_000_000,
+    seed: Seed = 7,
+) -> None:
+    """A large statement read and compared with as many payouts, with breaks planted and counted."""
+    from pipelines.bench.reconcile import run  # noqa: PLC0415
+
+    with explained():
+        run(rows, seed)
+
+
+@app.command()
+def prices(data: Data = None, seed: Seed = 7) -> None:
+    """A hundred candidates priced in one call, in process."""
+    from pipelines.bench.prices import run  # noqa: PLC0415
 
     with explained():
         run(data, seed)
@@ -139,3 +202,138 @@ def nodes(
 
     with explained():
         run(data, seed, label, positive, scores)
+
+
+@app.command()
+def response(
+    data: Annotated[Path | None, typer.Option(help="csv, tsv or parquet; left out: Thornton's trial")] = None,
+    reward: Annotated[str | None, typer.Option(help="the column of rewards, numbers from 0 on")] = None,
+    outcome: Annotated[str | None, typer.Option(help="the column of outcomes: 1 done, 0 not, blank unknown")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="rows of one group stay in one fold; left out: random folds")
+    ] = None,
+    context: Annotated[list[str] | None, typer.Option(help="columns for trees, from 20,000 rows on")] = None,
+    plot: Annotated[Path | None, typer.Option(help="save the picture: .png, .svg or .pdf")] = None,
+    seed: Seed = 7,
+) -> None:
+    """Completion over reward, out of fold: our curve beside a constant, isotonic regression and a plain logit."""
+    from pipelines.bench.response import Asked, run  # noqa: PLC0415
+
+    with explained():
+        run(Asked(data, reward, outcome, group, context or (), plot, seed))
+
+
+@app.command()
+def daily(
+    seed: Seed = 7, worlds: Annotated[int, typer.Option(help="simulated worlds of honest people", min=1)] = 3
+) -> None:
+    """One person over ten accounts against the daily curve, links found by the graph; honest look-alikes beside it."""
+    from pipelines.bench.daily import run  # noqa: PLC0415
+
+    with explained():
+        run(seed, worlds)
+
+
+@app.command()
+def ope(
+    data: Annotated[
+        Path | None, typer.Option(help="folder of public data; left out: ASSAY_DATA, or ../shared/data")
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="biased logs to be drawn", min=2)] = 1000,
+    rows: Annotated[int, typer.Option(help="rows of each log", min=1000)] = 10_000,
+    seed: Seed = 7,
+) -> None:
+    """The gate for price policies on logs whose truth is known: error, coverage, and which policies it lets through.
+
+    Biased logs are drawn from Hillstrom's randomised e-mail; the Open Bandit sample is judged in both directions.
+    """
+    from pipelines.bench.ope import run  # noqa: PLC0415
+
+    with explained():
+        run(data, seed, resamples, rows)
+
+
+@app.command()
+def market(
+    seed: Seed = 7,
+    family: Annotated[str | None, typer.Option(help="one family by name, or FILE.py:NAME; left out: all four")] = None,
+    seeds: Annotated[int, typer.Option(help="how many seeds, from --seed on", min=1)] = 1,
+    policy: Annotated[Path | None, typer.Option(help="a policy file; left out: the one that serves")] = None,
+    shock: Annotated[bool, typer.Option("--shock", help="more visitors and an unforeseen campaign at a noon")] = False,
+) -> None:
+    """A week of a market under the desk that serves, against the most that could have been earned in hindsight.
+
+    Shipped families: logit_jump, probit, target_earners, fatigue. One of your own is a class in a file; nothing
+    else changes. The file runs with your rights.
+
+    \b
+    class Moody:
+        name = "moody"
+        states = 2        # conditions of a person's day, 1 to 64; 1: no memory
+        def draw(self, rng):                    # what differs by seed
+            self.steep = rng.uniform(0.8, 1.2)
+        def begin(self, rng, people):           # how each person's days begin
+            return rng.integers(0, 2, people)
+        def chance(self, task, rewards, state):     # one probability a reward
+            return 0.9 * rewards / (rewards + self.steep * task.effort + state)
+        def after(self, state, reward, completed):  # the condition after an offer
+            return 0 if completed else state
+
+    `rewards` is an ascending array in units of the currency; `task` has kind (video, survey, install or game),
+    effort (what it costs a person, in the same units) and segment (new, regular or expert).
+    """  # noqa: D301  # click reads the character, not its two letters: what follows keeps its lines
+    from pipelines.bench.market import run  # noqa: PLC0415
+
+    with explained():
+        run(seed, seeds, family, policy, shock=shock)
+
+
+@app.command()
+def holds(
+    seed: Seed = 7,
+    users: Annotated[int, typer.Option(help="people on the simulated platform")] = 4000,
+    days: Annotated[int, typer.Option(help="days in all; rewards after 55% of them are judged", min=30)] = 90,
+    settings: Annotated[Path | None, typer.Option(help="YAML of the prices of loss and waiting; out: shipped")] = None,
+) -> None:
+    """Waits of rewards, fitted on the past, against the best fixed windows of hindsight on later rewards."""
+    from pipelines.bench.holds import run  # noqa: PLC0415
+
+    with explained():
+        run(seed, users, days, settings)
+
+
+@app.command()
+def payouts_evm(
+    payouts: Annotated[int, typer.Option(help="payouts in all", min=1, max=100_000)] = 1_000, seed: Seed = 7
+) -> None:
+    """Payouts on a real EVM node through reorganisations, nonce gaps, fee spikes and lost calls; needs Node."""
+    from pipelines.bench.payouts_evm import run  # noqa: PLC0415
+
+    with explained():
+        run(payouts, seed)
+
+
+@app.command()
+def screening(
+    seed: Seed = 7,
+    listed: Annotated[int, typer.Option(help="people on the list that is made", min=100)] = 20_000,
+    people: Annotated[int, typer.Option(help="people who are not on it", min=100)] = 5_000,
+    asked: Annotated[int, typer.Option(help="listed people who are searched for under changed names", min=50)] = 500,
+) -> None:
+    """Names against a list: who is found under a changed name, and who is hit without being listed."""
+    from pipelines.bench.screening import run  # noqa: PLC0415
+
+    with explained():
+        run(seed, listed, people, min(asked, listed))
+
+
+@app.command()
+def saga(
+    payouts: Annotated[int, typer.Option(help="payouts in groups", min=1_000, max=1_000_000)] = 50_000,
+    singly: Annotated[int, typer.Option(help="payouts with one commit a step", min=50, max=100_000)] = 1_000,
+) -> None:
+    """Payouts through all states: groups that share their commits against one commit a step."""
+    from pipelines.bench.saga import run  # noqa: PLC0415
+
+    with explained():
+        run(payouts, singly)

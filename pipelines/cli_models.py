@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from features.home import Home
-from pipelines.console import explained, out
+from pipelines.console import assert_writable, explained, out
 from pipelines.instants import instant_said
 
 _HOUR_SECONDS = 3600.0
@@ -80,6 +80,8 @@ def monitor(
     from pipelines.shown_monitor import show_json, show_report, write_metrics  # noqa: PLC0415
 
     with explained():
+        if metrics is not None:
+            assert_writable("--metrics", metrics.absolute().parent, metrics)
         found = run(Home.from_environment(), days, against, instant_said(as_of) if as_of else None)
         if metrics is not None:
             write_metrics(found, metrics)

@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final, NoReturn
 
 import typer
@@ -47,6 +49,7 @@ _REMEDIES: Final = {
     errno.EACCES: "give yourself the right to it, or choose another place",
     errno.EPERM: "give yourself the right to it, or choose another place",
     errno.ENOENT: "check the path",
+    errno.EEXIST: "a file is there that is in the way: move it, or choose another place",
     errno.EISDIR: "a file was expected, a folder is there: move it away, or choose another place",
     errno.ENOTDIR: "a folder was expected, a file is there: move it away, or choose another place",
 }
@@ -67,6 +70,21 @@ def refuse(failure: Exception) -> NoReturn:
     raise typer.Exit(1) from failure
 
 
+def assert_writable(option: str, folder: Path, file: Path | None = None) -> None:
+    """Make `folder`, and see that it, and `file` in it if that is there, takes a write: before the work, not after it.
+
+    Raises UserError that names the option, the place and the remedy.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+        if file is not None and file.exists():
+            file.open("ab").close()
+    except OSError as failure:
+        raise UserError(f"{option}: {_told(failure)}") from None
+
+
 def counted(number: int, one: str, many: str) -> str:
     """`1 line`, `1,200 lines`."""
     return f"{number:,} {one if number == 1 else many}"
@@ -74,7 +92,7 @@ def counted(number: int, one: str, many: str) -> str:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
-    """A bar on the terminal; yields the function that moves it on."""
+    """A bar on the terminal; yields the function that moves it on. What ends in a failure leaves no bar behind."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -84,7 +102,11 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], ob
     )
     with Progress(*columns, console=err) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda steps: bar.advance(task, steps)
+        try:
+            yield lambda steps: bar.advance(task, steps)
+        except BaseException:
+            bar.live.transient = True
+            raise
         bar.update(task, total=bar.tasks[0].completed or 1, completed=bar.tasks[0].completed or 1)
 
 

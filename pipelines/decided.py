@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from features.home import Home
 from features.log import Log
-from serving.database import open_database, reading
+from serving.database import database_of, has_records, open_database, reading
 from serving.records import DECISION
 from training.monitoring.periods import Span
 
@@ -21,7 +21,7 @@ def reasons_decided(home: Home, spans: Sequence[Span]) -> list[Reasons]:
 
     A decision is in the span of its event's as-of time; events that the log does not hold yet are left out.
     """
-    if not home.records.exists():
+    if not has_records(home):
         return [[] for _ in spans]
     decided = _decisions(home).join(_arrivals(home), on="sequence", how="inner", maintain_order="left")
     times = decided["as_of"].to_numpy()
@@ -29,7 +29,7 @@ def reasons_decided(home: Home, spans: Sequence[Span]) -> list[Reasons]:
 
 
 def _decisions(home: Home) -> pl.DataFrame:
-    engine = open_database(home.records)
+    engine = open_database(database_of(home))
     try:
         with reading(engine) as connection:
             rows = [tuple(row) for row in connection.execute(_FIRST)]

@@ -2,17 +2,17 @@
 
 from features.home import Home
 from features.log import Log, LogWriter, table_of
-from serving.database import open_database, reading
+from serving.database import database_of, has_records, open_database, reading
 from serving.knowledge import rows_of
 from serving.records import recorded_after
 
 
 def append_recorded(home: Home) -> int:
     """How many records were appended. They keep their sequence; running it again appends only what is new."""
-    if not home.records.exists():
+    if not has_records(home):
         return 0
     last, as_of = Log(home.log).last()
-    engine = open_database(home.records)
+    engine = open_database(database_of(home))
     with reading(engine) as connection:
         rows = rows_of(recorded_after(connection, last))
     engine.dispose()

@@ -4,7 +4,7 @@ Promotion is its own act.
 """
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version as installed
@@ -32,10 +32,10 @@ from serving.policy import load_policy
 from training import artefact, costs, registry
 from training.assess import table_of
 from training.boosters import Train
-from training.card import Judged, describe
+from training.card import CARD, Judged, cautions, describe, numbered
 from training.distributed import engine
 from training.evaluate import Bootstrap
-from training.gate import Rules, Verdict, judge
+from training.gate import Beside, Rules, Verdict, judge
 from training.kept import MODEL, keep, read_kept
 from training.models import Model
 from training.parts import outside_versions
@@ -44,6 +44,7 @@ from training.train import Spec, Trained, train
 
 RULE: Final = "device__distinct_user_id__360d"
 """One honest rule to stand beside every model: more than one person has used this device within a year."""
+_VERDICT: Final = "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,18 @@ PLAIN: Final = How()
 
 @dataclass(frozen=True)
 class Registered:
+    """`is_new` False: this very model, judged by this very policy, had its version already."""
+
     version: int
     verdict: Verdict
     trained: Trained
+    is_new: bool = True
+
+    @property
+    def equals_champion(self) -> bool:
+        """Whether it gives each event of the test the score that the champion gives it."""
+        scores = self.trained.scored
+        return bool((scores["score"] == scores["champion_score"]).fill_null(value=False).all())
 
 
 def retrain(home: Home, as_of: int | None = None, how: How = PLAIN) -> Registered:
@@ -83,14 +93,13 @@ def _retrained(home: Home, as_of: int | None, how: How) -> Registered:
         steps, source = Steps(home.steps), _source(home, as_of, how, on_workers)
         made = steps.run("train", source.inputs, lambda folder: _train(home, source, folder))
     trained = read_kept(made.folder)
-    verdict = judge(trained.metrics, None, Rules(), trained.difference)
     judging = {"trained": made.digest, "policy": load_policy().version, "costs": digest_of_file(costs.DEFAULT)}
-    judged = steps.run("judge", judging, lambda folder: _for_people(home, trained, verdict, judging, folder))
-    version = registry.version_of(judged.digest, home.tracking_uri)
-    if version is None:
-        with progress("register"):
-            version = _register(home, made, judged, trained, verdict)
-    return Registered(version, verdict, trained)
+    judged = steps.run("judge", judging, lambda folder: _judge(home, trained, judging, folder))
+    verdict, version = _verdict(judged.folder), registry.version_of(judged.digest, home.tracking_uri)
+    if version is not None:
+        return Registered(version, verdict, trained, is_new=False)
+    with progress("register"):
+        return Registered(_register(home, made, judged, trained, verdict), verdict, trained)
 
 
 @dataclass(frozen=True)
@@ -152,7 +161,7 @@ def _register(home: Home, made: Made, judged: Made, trained: Trained, verdict: V
         lineage = Path(scratch) / "lineage.json"
         lineage.write_text(json.dumps({step.name: Steps(home.steps).find(step.digest) for step in (made, judged)}))
         people = [file for file in sorted(judged.folder.iterdir()) if file.name != MANIFEST]
-        return registry.register(
+        version = registry.register(
             made.folder / MODEL,
             trained.metrics,
             trained.params,
@@ -161,6 +170,9 @@ def _register(home: Home, made: Made, judged: Made, trained: Trained, verdict: V
             [*people, lineage],
             judged.digest,
         )
+    card = numbered((judged.folder / CARD).read_text(), registry.NAME, version)
+    registry.replace_text(version, CARD, card, home.tracking_uri)
+    return version
 
 
 def champion_version(home: Home) -> int | None:
@@ -200,17 +212,25 @@ def _champion(home: Home, version: int | None, scratch: Path) -> Model | None:
         return None
 
 
-def _for_people(home: Home, trained: Trained, verdict: Verdict, judging: dict[str, str], folder: Path) -> None:
-    """The model card, its pictures, and the tables behind them."""
+def _judge(home: Home, trained: Trained, judging: dict[str, str], folder: Path) -> None:
+    """The verdict, and for people the model card, its pictures, and the tables behind them."""
     with progress("judge"):
         assessment = assess_on(home, trained, Bootstrap())
+    beside = None if trained.difference is None else Beside(trained.difference, assessment.harms)
+    verdict = judge(trained.metrics, None, Rules(), beside, cautions(trained.model, trained.params))
     judged = Judged(
         trained.model, trained.metrics, trained.difference, trained.params, trained.tables, assessment, verdict, judging
     )
     files = {
-        "card.html": describe(judged),
+        _VERDICT: json.dumps(asdict(verdict), indent=1),
+        CARD: describe(judged),
         "tables.json": json.dumps(trained.tables | table_of(assessment), indent=1),
         **{f"{name}.svg": picture for name, picture in assessment.pictures.items()},
     }
     for name, text in files.items():
         (folder / name).write_text(text)
+
+
+def _verdict(folder: Path) -> Verdict:
+    body = json.loads((folder / _VERDICT).read_text())
+    return Verdict(body["passed"], tuple(body["reasons"]))

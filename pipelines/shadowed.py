@@ -14,7 +14,7 @@ from features.frame import OUTCOME_COLUMNS, outcomes_of
 from features.home import Home
 from features.log import Log, is_outcome, recorded_now
 from pipelines.console import UserError
-from serving.database import open_database, reading
+from serving.database import database_of, has_records, open_database, reading
 from serving.knowledge import Clock, rows_of
 from serving.records import DECISION, recorded_after
 from serving.shadow import SHADOW_SCORE
@@ -71,9 +71,9 @@ def report(home: Home, version: str | None = None) -> Agreement:
 
     Raises UserError where it scored none.
     """
-    if not home.records.exists():
+    if not has_records(home):
         raise _nothing(version)
-    engine = open_database(home.records)
+    engine = open_database(database_of(home))
     try:
         with reading(engine) as connection:
             chosen = version or connection.scalar(_VERSIONS)

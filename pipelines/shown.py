@@ -38,7 +38,7 @@ def show_findings(findings: "Iterable[Finding]") -> None:
 
 
 def show_registered(registered: Registered) -> None:
-    """The out-of-time figures of a challenger, with their intervals, and its verdict."""
+    """The out-of-time figures of a challenger, with their intervals, its verdict, and whether anything is new."""
     table = Table(title=f"challenger: version {registered.version}, out of time")
     for heading in ("figure", "value (95% interval)"):
         table.add_column(heading)
@@ -46,4 +46,17 @@ def show_registered(registered: Registered) -> None:
         table.add_row(name, str(estimate))
     out.print(table)
     word = "[green]passed[/green]" if registered.verdict.passed else "[red]refused[/red]"
-    out.print(f"gate: {word}; " + "; ".join(registered.verdict.reasons))
+    out.print(f"gate: {word}")
+    for reason in registered.verdict.reasons:
+        out.print(f"  - {escape(reason)}", soft_wrap=True)
+    if not registered.is_new:
+        out.print(
+            f"nothing is new: data, settings, code and policy are those of version {registered.version}, so "
+            "nothing was trained or registered",
+            soft_wrap=True,
+        )
+    elif registered.equals_champion:
+        out.print(
+            f"nothing is new: version {registered.version} gives every event of the test the champion's score",
+            soft_wrap=True,
+        )

@@ -16,6 +16,7 @@ from training import registry
 
 _DIGEST_SHOWN: Final = 12
 _WORDS: Final = {"champion": "promoted", "shadow": "made shadow", "shadow.dismissed": "dismissed as shadow"}
+_BY_A_PERSON: Final = "decided_by_a_person"
 _HIDDEN: Final = frozenset({"settings"})
 """Said by what differs from the defaults; `--json` has the whole."""
 
@@ -27,6 +28,7 @@ def show_lineage(lineage: Lineage) -> None:
         f"[bold]{escape(str(decided['event_id']))}[/bold]: {decided['action']} at {_when(decided['decided_at'])}, "
         f"revision {decided['revision']}, score {decided['score']}"
     )
+    _add_revision(tree, lineage)
     tree.add(f"policy {decided['policy_version']}, features {decided['features_version']}")
     model = tree.add(f"model version {decided['model_version']} of {registry.NAME}")
     if lineage.model is not None:
@@ -40,15 +42,33 @@ def show_lineage(lineage: Lineage) -> None:
 
 
 def show_json(lineage: Lineage) -> None:
-    """The whole as one object: `decision`, `model` (null where none decided), `steps`."""
+    """The whole as one object: `decision`, `first` (null unless a person revised it), `answers`, `model` (null where
+    none decided), `steps`.
+    """
     model = None if lineage.model is None else asdict(lineage.model)
-    body = {"decision": lineage.decision, "model": model, "steps": lineage.steps}
+    answers = [asdict(one) for one in lineage.answers]
+    revised = {"decision": lineage.decision, "first": lineage.first, "answers": answers}
+    body = {**revised, "model": model, "steps": lineage.steps}
     typer.echo(json.dumps(body, default=str))
+
+
+def _add_revision(tree: Tree, lineage: Lineage) -> None:
+    """Who changed the decision."""
+    if lineage.first is None:
+        return
+    before = f"revision 1 was {lineage.first['action']} at {_when(lineage.first['decided_at'])}"
+    reasons = str(lineage.decision.get("reason_codes", ""))
+    by = "by a person, not by the model" if _BY_A_PERSON in reasons else f"with the reasons {reasons}"
+    revised = tree.add(escape(f"revised {by}: {before}"))
+    for one in lineage.answers:
+        revised.add(escape(f"disposition {one.disposition} at {_when(one.recorded_at)}, outcome {one.outcome_id}"))
 
 
 def _add_known(model: Tree, known: registry.Known) -> None:
     model.add(f"MLflow run {known.run_id}")
-    model.add(escape(f"gate: {known.verdict}; {known.reasons}"))
+    gate = model.add(f"gate: {known.verdict}")
+    for reason in filter(None, known.reasons.split(registry.BETWEEN_REASONS)):
+        gate.add(escape(reason))
     for act in known.acts:
         forced = ", forced" if act.forced else ""
         model.add(escape(f"{_WORDS[act.what]} by {act.by} at {_when(act.at)}{forced}: {act.reason}"))

@@ -19,6 +19,10 @@ from training.monitoring.periods import Span
 
 CALM_SHOWN_MAX: Final = 5
 """Of the findings of a check that stand for nothing only so many, the nearest to their limits first."""
+INTERVALS: Final = (
+    "Intervals are of 95%, with the events of one person taken together. Calibration is an alert when its whole "
+    "interval lies beyond the limits; recall when it is below its limit and its interval lies below the earlier one."
+)
 
 
 def show_report(report: Report) -> None:
@@ -36,6 +40,8 @@ def show_report(report: Report) -> None:
     count = len(report.alerts)
     verdict = f"[red]{count} alert{'s' * (count > 1)} stand{'s' * (count == 1)}[/red]" if count else "no alert stands"
     out.print(f"{verdict}; {len(report.findings):,} findings, all of them with --json")
+    if any(finding.low is not None for finding in report.findings):
+        out.print(INTERVALS, soft_wrap=True)
 
 
 def _shown(findings: list[Finding]) -> list[Finding]:

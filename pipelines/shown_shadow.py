@@ -13,8 +13,12 @@ def show_shadow(found: Agreement) -> None:
     share = found.agreed / found.decisions
     gap = "unknown: no champion scored" if found.difference_mean is None else f"{found.difference_mean:+.4f}"
     out.print(f"{found.decisions:,} decisions, {share:.1%} alike; score of the shadow less the champion's: mean {gap}")
-    out.print(f"{found.labelled:,} with a matured outcome, {found.positives:,} of them positive")
-    out.print(f"AUC on these: champion {found.auc_champion}, shadow {found.auc_shadow}", soft_wrap=True)
+    labelled = f"{found.labelled:,} with a matured outcome, {found.positives:,} of them positive"
+    reason = found.auc_champion.reason
+    if found.auc_champion.value is None and reason == found.auc_shadow.reason:
+        out.print(f"{labelled}; AUC unknown for both: {reason}", soft_wrap=True)
+    else:
+        out.print(f"{labelled}; AUC: champion {found.auc_champion}, shadow {found.auc_shadow}", soft_wrap=True)
 
 
 def _actions(found: Agreement) -> Table:

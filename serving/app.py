@@ -1,48 +1,33 @@
-"""The thin service mounted beside scoring: outcomes, decisions, wallets, budgets, payouts and cases."""
+"""The thin service mounted beside scoring: outcomes, decisions, cases, campaigns, and the routes of the rooms."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from features.events import Currency, Id, Micros, Outcome
+from features.events import Outcome
 from features.vector import VERSION
 from serving import cases, records
-from serving.contract import Answer, CaseAnswer, OutcomeAnswer, PayoutAnswer, WalletAnswer
+from serving.contract import Answer, Campaign, CampaignAnswer, CaseAnswer, OutcomeAnswer
 from serving.database import reading
 from serving.flows import record_outcome
-from serving.ledger import rewards, statement, wallets
 from serving.ledger.refusals import Refusal
 from serving.openapi import READS, WRITES, merged_document, refusals
-from serving.parts import Parts
-from serving.payouts import saga
+from serving.pricing import campaigns
 from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found, unavailable
-from serving.records import Unit
+from serving.routes import changes, ledger, orders, payouts, people, proofs
+from serving.routes.asking import IdInPath, parts_of
+from serving.routes.ledger import CampaignId
 from serving.steps import answer_of
 
 api = APIRouter()
-IdInPath = Annotated[str, Path(max_length=128)]
-
-
-class Deposit(BaseModel):
-    """Money that an advertiser has paid in. The same `deposit_id` is booked once."""
-
-    model_config = ConfigDict(extra="forbid")
-    deposit_id: Id
-    amount_micros: Annotated[Micros, Field(gt=0)]
-    currency: Currency
-
-
-class TrialLine(BaseModel):
-    account_kind: str
-    currency: str
-    debit_micros: int
-    credit_micros: int
+ROOMS = (changes, ledger, orders, payouts, people, proofs)
+"""The rooms whose routes are served beside those of this module."""
 
 
 class Readiness(BaseModel):
@@ -54,11 +39,6 @@ class Readiness(BaseModel):
         description="versions, by the alias that names them, that this service refuses; its log tells why. Mostly they "
         "were trained on other features: restart the service on their code, or run `assay retrain`"
     )
-
-
-def parts_of(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts
 
 
 @api.post("/v1/outcomes", responses=WRITES, tags=["outcomes"])
@@ -85,64 +65,17 @@ def open_cases(request: Request, limit: Annotated[int, Query(ge=1, le=cases.LIST
         return [CaseAnswer(**row._asdict()) for row in cases.open_cases(connection, limit)]
 
 
-@api.get("/v1/ledger/wallets/{user_id:path}", responses=READS, tags=["ledger"])
-def wallet(user_id: IdInPath, request: Request, currency: Annotated[Currency, Query()] = "CNY") -> WalletAnswer:
-    """A person's money: pending, available, held, and what of it could be withdrawn now."""
+@api.put("/v1/campaigns/{campaign_id:path}", responses=WRITES, tags=["campaigns"])
+async def order_campaign(campaign_id: CampaignId, body: Campaign, request: Request) -> CampaignAnswer:
+    """Order a campaign, or change it: window, floor, quality, caps, reward budget. Offers that were made stand."""
+    return await parts_of(request).writer.do(lambda unit: campaigns.order(unit, campaign_id, body))
+
+
+@api.get("/v1/campaigns/{campaign_id:path}", responses=READS, tags=["campaigns"])
+def campaign(campaign_id: CampaignId, request: Request) -> CampaignAnswer:
+    """A campaign as it was ordered, and what is left of its budgets."""
     with reading(parts_of(request).engine) as connection:
-        found = wallets.wallet(connection, user_id, currency)
-    return WalletAnswer(
-        user_id=user_id,
-        currency=currency,
-        pending_micros=found.pending_micros,
-        available_micros=found.available_micros,
-        held_micros=found.held_micros,
-        withdrawable_micros=found.withdrawable_micros,
-    )
-
-
-@api.post("/v1/ledger/campaigns/{campaign_id:path}/deposits", responses=WRITES, tags=["ledger"])
-async def deposit(campaign_id: IdInPath, body: Deposit, request: Request) -> Deposit:
-    """Fill a campaign's prepaid budget. From then on its rewards are paid out of it, and stop when it is empty."""
-    booked = rewards.Deposit(f"{body.deposit_id}/deposit", campaign_id, body.amount_micros, body.currency)
-
-    def book(unit: Unit) -> None:
-        rewards.fund_campaign(unit.connection, booked, unit.now)
-
-    await parts_of(request).writer.do(book)
-    return body
-
-
-@api.get("/v1/ledger/trial-balance", responses=refusals(401, 500), tags=["ledger"])
-def trial_balance(request: Request) -> list[TrialLine]:
-    """Every kind of account; per currency, debits equal credits."""
-    with reading(parts_of(request).engine) as connection:
-        lines = statement.trial_balance(connection)
-    return [
-        TrialLine(
-            account_kind=line.kind,
-            currency=line.asset,
-            debit_micros=line.debit_micros,
-            credit_micros=line.credit_micros,
-        )
-        for line in lines
-    ]
-
-
-@api.get("/v1/payouts/{payout_id:path}", responses=READS, tags=["payouts"])
-def payout(payout_id: IdInPath, request: Request) -> PayoutAnswer:
-    """Where a withdrawal's money is. The payout has the id of the withdrawal's event."""
-    with reading(parts_of(request).engine) as connection:
-        found = saga.find(connection, payout_id)
-    if found is None:
-        raise not_found(f"payout {payout_id}")
-    return PayoutAnswer(
-        payout_id=found.id,
-        user_id=found.user_id,
-        amount_micros=found.amount_micros,
-        currency=found.currency,
-        state=found.state,
-        attempts=found.attempt_count,
-    )
+        return campaigns.answer(connection, campaign_id)
 
 
 @api.get("/readyz", responses=refusals(503), tags=["probes"])
@@ -189,11 +122,13 @@ def openapi(request: Request) -> dict[str, Any]:
 def make_app() -> FastAPI:
     """The mounted application. `app.state.parts` is set by the service before the first request."""
     app = FastAPI(title="Assay", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(api)
+    routes = [*api.routes, *(route for room in ROOMS for route in room.router.routes)]
+    for router in (api, *(room.router for room in ROOMS)):
+        app.include_router(router)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Refusal, _refused)
-    document = merged_document(api.routes)
+    document = merged_document(routes)
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI documents this way of replacing it
     return app
 
@@ -208,7 +143,7 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 
 def _named(item: Any) -> FieldError:
-    path = [str(part) for part in item["loc"] if part not in ("body", "query", "path")]
+    path = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
     message = item["msg"].removeprefix("Value error, ")
     rule = not path and item["type"] == "value_error"
     return FieldError(field=message.split()[0] if rule else ".".join(path), message=message)

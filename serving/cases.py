@@ -19,6 +19,8 @@ from sqlalchemy import (
 
 from features.events import Disposition
 from serving.database import METADATA
+from serving.outbox.changes import tell
+from serving.outbox.told import of_case
 from serving.records import Unit
 
 LISTED_MAX: Final = 500
@@ -42,6 +44,7 @@ _CLOSE = (
     update(CASE)
     .where(CASE.c.event_id == bindparam("event"), CASE.c.closed_at.is_(None))
     .values(closed_at=bindparam("now"), disposition=bindparam("answer"), closed_by=bindparam("outcome"))
+    .returning(CASE.c.decision_id, CASE.c.event_id, CASE.c.user_id)
 )
 _OPEN = select(CASE).where(CASE.c.closed_at.is_(None)).order_by(desc(CASE.c.opened_at)).limit(bindparam("limit"))
 
@@ -55,7 +58,9 @@ def open_case(unit: Unit, decision: dict[str, Any]) -> None:
 def close_case(unit: Unit, event_id: str, disposition: Disposition, outcome_id: str) -> bool:
     """Close the open case on an event; whether there was one."""
     values = {"event": event_id, "answer": str(disposition), "outcome": outcome_id, "now": unit.now}
-    return unit.connection.execute(_CLOSE, values).rowcount == 1
+    closed = unit.connection.execute(_CLOSE, values).all()
+    tell(unit.connection, *(of_case(case, disposition, unit.now) for case in closed))
+    return bool(closed)
 
 
 def open_cases(connection: Connection, limit: int = LISTED_MAX) -> list[Row[Any]]:

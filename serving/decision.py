@@ -62,7 +62,8 @@ class Verdict:
     degraded: tuple[str, ...] = field(default=())
 
 
-# What spoke for a score, in words that a person may be told: they name no threshold and no other person.
+# What spoke for a score, in words that a person may be told: they name no threshold and no other person. A feature that
+# is named here has words of its own; the others have those of what they are about.
 REASONS: Final = {
     "user": "account_pace",
     "device": "device_signals",
@@ -78,13 +79,22 @@ REASONS: Final = {
     "partner": "partner_unusual",
     "destination": "payout_destination_shared",
     "event": "event_unusual",
+    "graph__user_found": "found_before",
+    "user__found_over_count": "found_before",
+    "graph__user_device_days": "device_new",
+    "graph__user_destination_days": "payout_destination_new",
 }
 
 
 def decide_event(event: Event, score: Score, reward_micros: int, policy: Policy) -> Verdict:
-    """Approve, hold, review or decline one earning event. Risk never changes the amount, only when it is paid."""
+    """Approve, hold, review or decline one earning event. Risk never changes the amount, only when it is paid.
+
+    Where nothing is earned there is nothing to wait for: whoever is suspected is stopped where money is at stake.
+    """
     if score.probability is None:
         return Verdict(Action.HOLD, ("model_unavailable",), ("model",))
+    if not reward_micros:
+        return Verdict(Action.APPROVE)
     refusals = _money_reasons(event, reward_micros, policy)
     if refusals:
         return Verdict(Action.REVIEW, refusals)
@@ -137,5 +147,6 @@ def _at_threshold(score: Score, levels: dict[float, Action]) -> Verdict:
 
 def reasons_of(score: Score) -> tuple[str, ...]:
     """The codes of the features that raised the score most, each once, at most three."""
-    codes = [REASONS[name.split("__")[0]] for name, weight in score.contributions if weight > 0]
+    raised = [name for name, weight in score.contributions if weight > 0]
+    codes = [REASONS.get(name) or REASONS[name.split("__")[0]] for name in raised]
     return tuple(dict.fromkeys(codes))[:3]

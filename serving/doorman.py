@@ -12,6 +12,10 @@ from serving.problems import MEDIA_TYPE, FieldError, Problem, bad_fields
 BATCH_PATH: Final = "/v1/score/events"
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/healthz", "/docs", "/openapi.json"})
 OPEN_FOLDER: Final = "/static_content/"
+NOTICES: Final = "/v1/payouts/webhooks/"
+"""Where payout providers post: they have no key of ours, and sign what they say instead."""
+OPERATED: Final = ("/v1/ledger/transfers", "/v1/ledger/holds")
+"""Where people's money is moved by somebody's word: the platform's own servers, which hold the other key, cannot."""
 _RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 
 
@@ -25,7 +29,10 @@ _ROUTES: Final = (
     "/v1/decisions/",
     "/v1/cases",
     "/v1/ledger/",
-    "/v1/payouts/",
+    "/v1/campaigns/",
+    "/v1/payouts",
+    "/v1/people/",
+    "/v1/changes",
 )
 
 
@@ -35,20 +42,23 @@ def _route(path: str) -> str:
 
 
 class Doorman:
-    """Refuses before any work is done: a missing key (401), a body that is too large (413).
+    """Refuses before any work is done: a missing key (401), a key that may not do this (403), a body that is too
+    large (413).
 
-    With no key set, everybody on this machine may call; the command line refuses to listen elsewhere without one.
+    With no key set, everybody on this machine may call; the command line refuses to listen elsewhere without one. The
+    operator's key opens every route, the platform's all but `OPERATED`: those stay closed where no operator's key is
+    set beside it.
     """
 
-    def __init__(self, app: Any, key: str | None = None) -> None:
-        self._app, self._key = app, key
+    def __init__(self, app: Any, key: str | None = None, operator_key: str | None = None) -> None:
+        self._app, self._key, self._operator_key = app, key, operator_key
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         limit = BATCH_BYTES_MAX if scope["path"] == BATCH_PATH else BODY_BYTES_MAX
-        problem = self._refusal(scope["path"], dict(scope["headers"]), limit)
+        problem = self._refusal(scope, dict(scope["headers"]), limit)
         body = None if problem else await _read(receive, limit)
         if body is None:
             await send_problem(send, problem or too_large(limit))
@@ -62,16 +72,38 @@ class Doorman:
         scope["headers"] = [*kept, (b"content-type", b"application/json")]
         await self._app(scope, _Replayed(body, receive), _Problems(send))
 
-    def _refusal(self, path: str, headers: dict[bytes, bytes], limit: int) -> Problem | None:
-        if self._key and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER):
-            given = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-            if not hmac.compare_digest(given, self._key.encode()):
-                return Problem(
-                    HTTPStatus.UNAUTHORIZED, "key-required", "Send the key: `Authorization: Bearer $ASSAY_API_KEY`."
-                )
-        if int(headers.get(b"content-length", b"0") or 0) > limit:
+    def _refusal(self, scope: Any, headers: dict[bytes, bytes], limit: int) -> Problem | None:
+        problem = None if _is_open(scope) else self._closed(scope["path"], headers)
+        if problem is None and int(headers.get(b"content-length", b"0") or 0) > limit:
             return too_large(limit)
+        return problem
+
+    def _closed(self, path: str, headers: dict[bytes, bytes]) -> Problem | None:
+        given = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
+        is_operator = _fits(given, self._operator_key)
+        is_platform = is_operator or not self._key or _fits(given, self._key)
+        if not is_platform:
+            return Problem(HTTPStatus.UNAUTHORIZED, "key-required", _KEY_REQUIRED)
+        is_guarded = self._key or self._operator_key
+        if path.startswith(OPERATED) and is_guarded and not is_operator:
+            return Problem(HTTPStatus.FORBIDDEN, "operator-key-required", _OPERATOR_REQUIRED)
         return None
+
+
+_KEY_REQUIRED: Final = "Send the key: `Authorization: Bearer $ASSAY_API_KEY`."
+_OPERATOR_REQUIRED: Final = (
+    "Only an operator moves people's money: start the service with ASSAY_OPERATOR_KEY, and send that key."
+)
+
+
+def _is_open(scope: Any) -> bool:
+    path: str = scope["path"]
+    is_notice = path.startswith(NOTICES) and scope["method"] == "POST"
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER) or is_notice
+
+
+def _fits(given: bytes, key: str | None) -> bool:
+    return bool(key) and hmac.compare_digest(given, (key or "").encode())
 
 
 async def _read(receive: Any, limit: int) -> bytes | None:

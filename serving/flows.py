@@ -1,26 +1,34 @@
 """What happens to an event, a withdrawal and an outcome: each flow reads as the sentence that the business says."""
 
+from dataclasses import replace
 from typing import Any
 
+import structlog
 from sqlalchemy import Row
 
-from features.events import Disposition, Event, Kind, Outcome, OutcomeKind, Reason
+from features.events import CausedBy, Disposition, Event, Kind, Outcome, OutcomeKind, Reason
 from serving import records
 from serving.cases import close_case
 from serving.contract import Answer, OutcomeAnswer
 from serving.decision import Action, Verdict, decide_event, decide_withdrawal
-from serving.ledger import maturity, reversals, rewards
+from serving.ledger import bans, maturity, reversals, rewards
+from serving.ledger.reversals import Ground
 from serving.ledger.rewards import RewardState
 from serving.parts import Parts
 from serving.payouts import saga
 from serving.payouts.saga import State
-from serving.pricing.offers import Owed, reward_of
-from serving.problems import bad_field, cannot_follow
+from serving.pricing.expiry import expire, take_back
+from serving.pricing.locks import owed_again, reward_of
+from serving.pricing.offer_log import become_known
+from serving.pricing.settling import leaving, settle
+from serving.problems import Problem, bad_field, cannot_follow
 from serving.records import Unit
 from serving.steps import Seen, answer_of, credit, hold, record, revise, see
 
 OVERRIDES = {Disposition.GENUINE: Action.APPROVE, Disposition.FRAUD: Action.DECLINE}
 AWAITING = frozenset({State.CHALLENGED, State.REVIEWED})
+
+log = structlog.get_logger()
 
 
 def score_event(event: Event, parts: Parts, unit: Unit) -> Answer:
@@ -28,21 +36,23 @@ def score_event(event: Event, parts: Parts, unit: Unit) -> Answer:
     if records.is_known(unit, event):
         return answer_again(event, unit)
     seen = see(event, parts, unit)
-    owed = reward_of(unit, event)
+    owed = reward_of(unit, event, parts.terms)
     verdict = decide_event(event, seen.score, owed.micros, parts.policy)
     verdict = credit(unit, parts, seen, owed, verdict)
     answer = record(unit, parts, seen, verdict, owed)
     for outcome in records.outcomes_of(unit, event.event_id):
-        reverse(unit, outcome, seen.at)
+        reverse_early(unit, outcome, seen.at)
+        freeze(unit, outcome, seen.at)
     parts.knowledge.learn(seen.row)
     return answer
 
 
 def score_withdrawal(event: Event, parts: Parts, unit: Unit) -> Answer:
-    """Hold, score, decide, record, pay: nothing is scored that could be spent meanwhile, nothing paid unrecorded."""
+    """Settle, hold, score, decide, record, pay: nothing is scored that could be spent meanwhile or paid unrecorded."""
     if records.is_known(unit, event):
         return answer_again(event, unit)
     seen = see(event, parts, unit)
+    settle(unit.connection, parts.knowledge.engine.graph, leaving(event), seen.at, parts.policy.daily)
     refusal = hold(unit, parts, event, seen.at)
     verdict = refusal or decide_withdrawal(seen.score, parts.policy)
     answer = record(unit, parts, seen, verdict, owed=None)
@@ -50,6 +60,12 @@ def score_withdrawal(event: Event, parts: Parts, unit: Unit) -> Answer:
         saga.decide(unit.connection, event.event_id, verdict.action, f"{answer.decision_id}/1", seen.at)
     parts.knowledge.learn(seen.row)
     return answer
+
+
+def follow_offers(unit: Unit, parts: Parts) -> int:
+    """Release what ran out, and note that nobody completed it; how much was done. Zero: nothing is left to do."""
+    now = parts.knowledge.now(unit.now)
+    return expire(replace(unit, now=now)) + become_known(unit.connection, now)
 
 
 def answer_again(event: Event, unit: Unit) -> Answer:
@@ -69,6 +85,7 @@ def record_outcome(outcome: Outcome, parts: Parts, unit: Unit) -> OutcomeAnswer:
     records.record(unit, row, outcome)
     now = row["recorded_at"]
     reversed_micros = reverse(unit, outcome, now)
+    freeze(unit, outcome, now)
     revised = follow_disposition(unit, parts, outcome, now)
     answer = OutcomeAnswer(
         event_id=outcome.event_id,
@@ -83,8 +100,11 @@ def record_outcome(outcome: Outcome, parts: Parts, unit: Unit) -> OutcomeAnswer:
 
 
 def reverse(unit: Unit, outcome: Outcome, now: int) -> int:
-    """Take back what a reversal, or a reviewer's finding of fraud, takes back. Zero when nothing was ever credited."""
-    is_fraud = outcome.kind is OutcomeKind.DISPOSITION and outcome.disposition is Disposition.FRAUD
+    """Take back what a reversal, or a reviewer's finding of fraud, takes back. Zero when nothing was ever credited.
+
+    Raises Problem (422), before anything moves, for an amount in another currency than the reward's.
+    """
+    is_fraud = finds_fraud(outcome)
     if outcome.kind is not OutcomeKind.REVERSAL and not is_fraud:
         return 0
     reward = rewards.find_reward(unit.connection, outcome.subject_event_id)
@@ -93,8 +113,38 @@ def reverse(unit: Unit, outcome: Outcome, now: int) -> int:
     if outcome.amount_micros is not None and outcome.currency != reward.currency:
         raise bad_field("currency", f"the reward was paid in {reward.currency}")
     reason = Reason.FRAUD if is_fraud else outcome.reason or Reason.UNKNOWN
-    order = reversals.ReversalOrder(outcome.event_id, outcome.subject_event_id, reason, outcome.amount_micros)
-    return reversals.reverse_reward(unit.connection, order, now).reversed_micros
+    ground = Ground.CLAWBACK if is_fraud and outcome.caused_by is not CausedBy.MODEL else Ground.CHARGEBACK
+    order = reversals.ReversalOrder(outcome.event_id, outcome.subject_event_id, reason, outcome.amount_micros, ground)
+    taken = reversals.reverse_reward(unit.connection, order, now).reversed_micros
+    left = reward.reward_micros - reward.reversed_micros
+    if left and left == taken and reward.state != RewardState.REVERSED:
+        take_back(unit, outcome.subject_event_id)
+    return taken
+
+
+def reverse_early(unit: Unit, outcome: Outcome, now: int) -> int:
+    """The same for what was said before there was a reward. What does not fit it takes nothing, and is logged.
+
+    Whoever said it was answered long ago: to refuse now would cost the person a reward for another's mistake.
+    """
+    try:
+        return reverse(unit, outcome, now)
+    except Problem:
+        log.warning("early_reversal_misfits", event_id=outcome.subject_event_id, outcome_id=outcome.event_id)
+        return 0
+
+
+def finds_fraud(outcome: Outcome) -> bool:
+    return outcome.kind is OutcomeKind.DISPOSITION and outcome.disposition is Disposition.FRAUD
+
+
+def freeze(unit: Unit, outcome: Outcome, now: int) -> int:
+    """What a ban freezes: the reward of the event that it names, and what else is tainted; the micros."""
+    if outcome.kind is not OutcomeKind.BAN:
+        return 0
+    subject = rewards.find_reward(unit.connection, outcome.subject_event_id)
+    banned = outcome.user_id or (subject.user_id if subject else None)
+    return bans.freeze_tainted(unit.connection, outcome.event_id, [outcome.subject_event_id], banned, now)
 
 
 def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> bool:
@@ -105,6 +155,9 @@ def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> 
     if decision is None:
         return False
     close_case(unit, outcome.subject_event_id, outcome.disposition, outcome.event_id)
+    if outcome.disposition is Disposition.GENUINE:
+        why = outcome.note or "found genuine"
+        bans.lift_event(unit.connection, outcome.subject_event_id, outcome.event_id, why, now)
     action = OVERRIDES[outcome.disposition]
     if decision.action == action:
         return False
@@ -129,9 +182,16 @@ def settle_reward(unit: Unit, parts: Parts, decision: Row[Any], action: Action, 
         credit_after_all(unit, parts, decision, now)
     elif reward.state == RewardState.ON_HOLD:
         maturity.release_on_hold(unit.connection, decision.event_id, now)
-    elif decision.action == Action.DECLINE:
-        raise cannot_follow("The reward was taken back when fraud was found: pay it with a new event.")
+    elif decision.action == Action.DECLINE or is_taken_for_fraud(unit, reward):
+        why = "The reward was taken back when fraud was found: pay it with a new event."
+        raise cannot_follow(why, retry=False)
     return True
+
+
+def is_taken_for_fraud(unit: Unit, reward: Row[Any]) -> bool:
+    """Whether nothing is left of a reward (its row), and a finding of fraud, perhaps before its event, is among why."""
+    is_gone = reward.state == RewardState.REVERSED and reward.reward_micros > 0
+    return is_gone and any(map(finds_fraud, records.outcomes_of(unit, reward.event_id)))
 
 
 def credit_after_all(unit: Unit, parts: Parts, decision: Row[Any], now: int) -> None:
@@ -139,12 +199,13 @@ def credit_after_all(unit: Unit, parts: Parts, decision: Row[Any], now: int) -> 
     if not decision.reward_micros:
         return
     seen = Seen.again(records.source_of(unit, decision.event_id), now)
-    owed = Owed(decision.reward_micros, decision.currency)
+    owed = owed_again(unit, seen.event, decision.reward_micros, decision.currency)
     if credit(unit, parts, seen, owed, Verdict(Action.APPROVE)).action is not Action.APPROVE:
-        raise cannot_follow("The campaign's budget cannot pay this reward: fund it, then send the same answer again.")
+        why = "The campaign's budget cannot pay this reward: fund it, then send the same answer again."
+        raise cannot_follow(why, retry=True)
     for outcome in records.outcomes_of(unit, decision.event_id):
         if outcome.kind is OutcomeKind.REVERSAL:
-            reverse(unit, outcome, now)
+            reverse_early(unit, outcome, now)
 
 
 def settle_withdrawal(unit: Unit, decision: Row[Any], action: Action, now: int) -> bool:

@@ -18,6 +18,7 @@ from features.table import WINDOWS
 from features.vector import COLUMNS, FeatureEngine
 from features.windows import DAY, MINUTE, Entity
 from serving import records
+from serving.contract import may_be_late
 from serving.database import reading
 from serving.problems import bad_field
 
@@ -63,17 +64,23 @@ class Knowledge:
 
     def stamp(self, source: Event | Outcome, now: int) -> Row:
         """The row of `source` as the next one. Raises Problem (422) when it is too old or from the future."""
-        self.assert_timely(source.event_time, now)
+        self.assert_timely(source, now)
         as_of = max(self.as_of, source.event_time)
         received = now if self.clock is Clock.WALL else as_of
         return row_of(source) | {"sequence": self.sequence + 1, "as_of": as_of, "recorded_at": received}
 
-    def assert_timely(self, event_time: int, now: int, field: str = "occurred_at") -> None:
-        """Raises Problem (422), naming `field`, for what is too old or lies in the future."""
+    def assert_timely(self, source: Event | Outcome, now: int, field: str = "occurred_at") -> None:
+        """Raises Problem (422), naming `field`, for what is too old or lies in the future. What an offer promises is
+        never too old.
+        """
+        self.assert_instant(source.event_time, now, field, DAY * 36_500 if may_be_late(source) else EARLY_MAX)
+
+    def assert_instant(self, event_time: int, now: int, field: str = "occurred_at", early_max: int = EARLY_MAX) -> None:
+        """The same for an instant, which may lie `early_max` microseconds back."""
         begins = self.clock is Clock.EVENTS and not self.as_of
         here = event_time if begins else self.now(now)
         ahead = AHEAD_MAX if self.clock is Clock.WALL else LEAP_MAX
-        if event_time < here - EARLY_MAX:
+        if event_time < here - early_max:
             raise bad_field(field, f"is more than 24 hours old; it is {instant_of(here).isoformat()} here")
         if event_time > min(here + ahead, now + AHEAD_MAX):
             raise bad_field(field, f"lies in the future; it is {instant_of(here).isoformat()} here")

@@ -14,8 +14,11 @@ from serving.problems import MEDIA_TYPE, ProblemBody
 _REFERENCE: Final = "#/components/schemas/{model}"
 _MEANINGS: Final = {
     401: "The key is missing or wrong.",
+    402: "The account has too little.",
+    403: "It needs the operator's key.",
     404: "There is no such thing.",
     409: "The id was used before with another body, or the money is spoken for.",
+    410: "It is not kept any more.",
     413: "The body is too large.",
     422: "The body does not fit its schema; `errors` names each field.",
     500: "A defect on our side. Nothing was recorded; the same request may be sent again.",
@@ -39,7 +42,8 @@ SCORING: Final[dict[str, tuple[str, Any, Any]]] = {
         Answer,
     ),
     "/v1/score/events": (
-        "Score up to 1,000 events in their order. Nothing is scored if an id was used before with another body.",
+        "Score up to 1,000 events in their order. Nothing is scored if an id was used before with another body, or an"
+        " event does not fit its offer.",
         list[Event],
         list[Answer],
     ),

@@ -1,7 +1,11 @@
 """The composition root: what a flow needs, wired once."""
 
+import gc
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
 
 from features.events import Kind
@@ -12,13 +16,22 @@ from features.secrets import secret_of
 from features.store.engines import assert_reachable
 from features.store.settings import Settings
 from features.vector import warm_up
-from serving.database import open_database
+from serving.database import database_of, open_database, reading
 from serving.decision import Levels
 from serving.knowledge import Clock, Knowledge
+from serving.ledger.proof.signing import Places, key_of_home
+from serving.ledger.waits import NAME, Waits
 from serving.listed import take_lists
+from serving.outbox.receiver import Receiver
 from serving.payouts.fake import FakeProvider
 from serving.payouts.provider import Provider
 from serving.policy import Policy, load_policy
+from serving.pricing import campaigns, response
+from serving.pricing.learned import Learned, caught_up
+from serving.pricing.offers import Terms
+from serving.pricing.persons import banned_in
+from serving.pricing.quotes import Pricer, Static
+from serving.pricing.rolled import Served
 from serving.records import Writer
 from serving.scoring import FraudModel, NoModel, Registry, UnfitModelError, load_champion
 
@@ -36,7 +49,22 @@ class Parts:
     policy: Policy
     offer_key: bytes
     provider: Provider
+    receiver: Receiver | None = None
+    clock: Callable[[], int] = recorded_now
+    places: Places | None = None
+    proof_key: Ed25519PublicKey | None = None
     refused: dict[str, str] = field(default_factory=dict)
+    pricer: Pricer = field(init=False)
+    waits: Waits = field(default_factory=Waits)
+    banned: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.pricer = Static(self.policy)
+
+    @property
+    def terms(self) -> Terms:
+        """What offers are made and kept with."""
+        return Terms(self.policy, self.offer_key, self.knowledge.engine.graph, self.pricer, self.banned)
 
     def explain_from(self, kind: Kind) -> Levels:
         """The lowest scores whose decision needs reasons."""
@@ -47,16 +75,26 @@ class Parts:
         return Levels(self.policy.withdrawal.challenge if is_withdrawal else self.policy.event.hold, likely)
 
 
+def settle_memory() -> None:
+    """Keep the collector away from what lives for ever, and let it come seldom: each visit is a pause in an answer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def registry_of(home: Home) -> Registry:
     return Registry(home.tracking_uri, home.root / "models")
 
 
 def assert_can_start(home: Home) -> None:
     """Before anything listens. Raises ValueError, with the remedy, for what would end the start of a service: a
-    champion that does not fit, a store that does not answer, a damaged secret.
+    champion that does not fit, a store or a database that does not answer, a damaged secret, a receiver that is none.
     """
     assert_reachable(Settings.from_environment(home.features))
     secret_of(home.root / "offer.key")
+    key_of_home(home)
+    Receiver.from_environment()
+    _assert_opens(database_of(home))
     try:
         load_champion(registry_of(home))
     except UnfitModelError as unfit:
@@ -65,15 +103,25 @@ def assert_can_start(home: Home) -> None:
         ) from unfit
 
 
-def assemble(home: Home, policy: Policy | None = None) -> Parts:
-    """Open the home's database, load its champion and rebuild what is known from its log."""
-    engine = open_database(home.records)
+def _assert_opens(place: Path | str) -> None:
+    """A file needs no asking: it is made where it is missing."""
+    if not isinstance(place, Path):
+        open_database(place).dispose()
+
+
+def assemble(home: Home, policy: Policy | None = None, place: Path | str | None = None) -> Parts:
+    """Open the home's database, load its champion and rebuild what is known from its log.
+
+    What is simulated names the home's own file as its `place`, so that it never reaches the database of a service.
+    """
+    engine = open_database(place or database_of(home))
     warm_up()
+    response.warm_up()
     lists = Lists.of_home(home)
     knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)), lists)
     knowledge.rebuild(engine)
     take_lists(lists, knowledge.sequence + 1, recorded_now())
-    return Parts(
+    parts = Parts(
         engine=engine,
         writer=Writer(engine, recorded_now, knowledge),
         knowledge=knowledge,
@@ -81,4 +129,23 @@ def assemble(home: Home, policy: Policy | None = None) -> Parts:
         policy=policy or load_policy(),
         offer_key=secret_of(home.root / "offer.key"),
         provider=FakeProvider(home.root / "fake-provider.db"),
+        receiver=Receiver.from_environment(),
+        waits=Waits(home.root / NAME),
+        banned=banned_in(Log(home.log)),
     )
+    parts.pricer = _learned(parts, home)
+    return parts
+
+
+def _learned(parts: Parts, home: Home) -> Pricer:
+    """What the home's offer log teaches, for every person's side of a rollout.
+
+    Prices wait for the first event of a home that runs on its events' clock: until then it has no time of its own.
+    """
+    served = Served(home.root / "pricing", parts.policy, parts.offer_key)
+    pricer = Learned(parts.policy, served.policy_for)
+    with reading(parts.engine) as connection:
+        caught_up(pricer, connection)
+        if parts.knowledge.clock is Clock.WALL or parts.knowledge.as_of:
+            pricer.tick(parts.knowledge.now(recorded_now()), campaigns.plans(connection))
+    return pricer

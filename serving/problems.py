@@ -69,6 +69,16 @@ def bad_field(field: str, message: str) -> Problem:
     return bad_fields([FieldError(field=field, message=message)])
 
 
+def placed(problem: Problem, place: str) -> Problem:
+    """The same refusal, of one among many: `[1].offer_id` for `offer_id`, where `place` is `[1]`."""
+    body = problem.body
+    errors = [one.model_copy(update={"field": f"{place}.{one.field}" if one.field else place}) for one in body.errors]
+    if body.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return bad_fields(errors)
+    status, wait = HTTPStatus(body.status), problem.retry_after_seconds
+    return Problem(status, body.type, body.detail, errors=errors, retry=body.retry, retry_after_seconds=wait)
+
+
 def conflict(event_id: str, field: str = "event_id") -> Problem:
     message = f"{event_id} was sent before with another body; an id names one event for ever"
     return Problem(HTTPStatus.CONFLICT, "id-conflict", message, errors=[FieldError(field=field, message=message)])
@@ -79,9 +89,14 @@ def already_done(what: str, field: str) -> Problem:
     return Problem(HTTPStatus.CONFLICT, "already-done", message, errors=[FieldError(field=field, message=message)])
 
 
-def cannot_follow(why: str) -> Problem:
-    """The 409 for a reviewer's answer that cannot be carried out as things stand. Nothing of it was recorded."""
-    return Problem(HTTPStatus.CONFLICT, "cannot-follow", why, retry=True)
+def spent(why: str) -> Problem:
+    """The 409 for an offer that was made and can no longer be taken up. Nothing was recorded."""
+    return Problem(HTTPStatus.CONFLICT, "spent", why, errors=[FieldError(field="offer_id", message=why)])
+
+
+def cannot_follow(why: str, *, retry: bool) -> Problem:
+    """The 409 for a reviewer's answer that cannot be carried out (`retry`: it may be later). Nothing was recorded."""
+    return Problem(HTTPStatus.CONFLICT, "cannot-follow", why, retry=retry)
 
 
 def not_found(what: str) -> Problem:

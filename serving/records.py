@@ -41,6 +41,8 @@ from features.events import Event, Outcome
 from features.fold import Vector
 from features.log import Row as LogRow
 from serving.database import METADATA
+from serving.outbox.changes import tell
+from serving.outbox.told import of_decision
 from serving.problems import busy, conflict, unavailable
 
 WAITING_MAX: Final = 2048
@@ -50,6 +52,7 @@ Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
+_SPEAKS: Final = text("subject_event_id IS NOT NULL")
 EVENT = Table(
     "event",
     METADATA,
@@ -63,6 +66,8 @@ EVENT = Table(
     Column("user_id", String(128)),
     Column("body", Text, nullable=False),
     Column("answer", Text),
+    Index("event_of_user", "user_id", "sequence"),
+    Index("outcome_of_user", "user_id", sqlite_where=_SPEAKS, postgresql_where=_SPEAKS),
 )
 """What arrived since the log was last written, in the order of arrival: events and outcomes alike.
 
@@ -177,7 +182,9 @@ def source_of(unit: Unit, event_id: str) -> Event:
 
 
 def record_decision(unit: Unit, decision: dict[str, Any]) -> None:
+    """Keep a revision, and tell of it in the same commit."""
     unit.connection.execute(_INSERT_DECISION, decision)
+    tell(unit.connection, of_decision(decision))
 
 
 def decision_of_event(unit: Unit, event_id: str) -> Row[Any] | None:

@@ -6,7 +6,7 @@ One worker: the process stamps every event and holds what is known in memory (on
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, Final
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"
@@ -23,16 +23,19 @@ from serving import records
 from serving.app import make_app, problem_of, problem_response
 from serving.background import Background
 from serving.bodies import EventBody, EventsBody, OffersBody
-from serving.contract import Answer, OfferAnswer, OfferRequest
+from serving.contract import Answer, OfferRequest
 from serving.doorman import Doorman
 from serving.flows import score_event, score_withdrawal
 from serving.following import LOOK_SECONDS, Following
+from serving.ledger.proof.signing import Places, Signer, key_of_home
 from serving.ledger.refusals import Refusal
-from serving.parts import Parts, assemble, registry_of
-from serving.pricing.offers import make_offers
-from serving.problems import Problem, bad_field, conflict, internal
+from serving.parts import Parts, assemble, registry_of, settle_memory
+from serving.pricing.locks import reward_of
+from serving.pricing.offers import told_offers
+from serving.problems import Problem, bad_field, conflict, internal, placed
 from serving.records import Unit
 from serving.shadow import SHADOW_SECONDS, Shadow
+from serving.telling import Telling
 
 TIMEOUT_SECONDS: Final = 10
 WAITING_MAX: Final = 1024
@@ -70,24 +73,28 @@ class Assay:
         shadow = Shadow(self.parts.engine, self.parts.writer, self.parts.policy)
         following = Following(self.parts, registry_of(home), shadow)
         duties = {"following": (following.look, LOOK_SECONDS), "shadow": (shadow.catch_up, SHADOW_SECONDS)}
-        self.background = Background(self.parts, home.features, duties)
+        self.telling = Telling(self.parts)
+        places, key = Places.of_home(home), key_of_home(home)
+        self.parts.places, self.parts.proof_key = places, key.public_key()
+        signer = Signer(self.parts.engine, places, key)
+        self.background = Background(self.parts, home.features, duties | self.telling.duties, signer)
         app.state.parts = self.parts
 
     @bentoml.on_startup
     def begin(self) -> None:
-        """Score once, so that nothing is slow the first time, and keep the collector away from what lives for ever."""
+        """Score once, so that nothing is slow the first time."""
         self.parts.fraud.warm_up()
         self.parts.writer.start()
         self.background.start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        settle_memory()
 
     @bentoml.on_shutdown
     def end(self) -> None:
         """Finish what waits, then close."""
         self.background.stop()
+        self.telling.close()
         self.parts.writer.stop()
+        self.background.sign_last()
         self.parts.engine.dispose()
         gc.unfreeze()
 
@@ -117,7 +124,7 @@ class Assay:
         for at, event in enumerate(events):
             _assert_earning(event, f"[{at}].kind")
         await self.parts.writer.do(lambda unit: _assert_fit(unit, self.parts, events))
-        answers = await asyncio.gather(*(self._scored(event) for event in events))
+        answers = await asyncio.gather(*(self._scored_at(f"[{at}]", event) for at, event in enumerate(events)))
         return _ANSWERS.dump_json(answers)
 
     async def _score_withdrawal(self, body: EventBody) -> bytes:
@@ -132,16 +139,23 @@ class Assay:
         request: OfferRequest = body.read()
         parts = self.parts
 
-        def offer(unit: Unit) -> OfferAnswer:
-            parts.knowledge.assert_timely(micros_of(request.occurred_at), unit.now)
-            return make_offers(unit, request, parts.policy, parts.offer_key)
+        def offer(unit: Unit) -> str:
+            parts.knowledge.assert_instant(micros_of(request.occurred_at), unit.now)
+            return told_offers(unit, request, parts.terms)
 
-        return (await parts.writer.do(offer)).model_dump_json().encode()
+        return (await parts.writer.do(offer)).encode()
 
     async def _scored(self, event: Event) -> Answer:
         answer = await self.parts.writer.do(lambda unit: score_event(event, self.parts, unit))
         _decisions.labels("event", answer.decision).inc()
         return answer
+
+    async def _scored_at(self, place: str, event: Event) -> Answer:
+        """One of many: what changed since they were all looked at is refused by its place."""
+        try:
+            return await self._scored(event)
+        except Problem as problem:
+            raise placed(problem, place) from problem
 
 
 async def answered(work: Awaitable[bytes]) -> Response:
@@ -164,14 +178,37 @@ def _assert_earning(event: Event, field: str) -> None:
 
 def _assert_fit(unit: Unit, parts: Parts, events: Sequence[Event]) -> None:
     """Before any is scored. Raises Problem, naming the place: 409 when an id was used before, or is used twice here,
-    with different bodies; 422 when an event is too old or from the future.
+    with different bodies, or its offer cannot be taken up; 422 when an event is too old or from the future, or does not
+    fit its offer.
     """
     hashes: dict[str, bytes] = {}
+    offered: dict[str, tuple[str, Event]] = {}
     for at, event in enumerate(events):
         if hashes.setdefault(event.event_id, records.body_hash(event)) != records.body_hash(event):
             raise conflict(event.event_id, f"[{at}].event_id")
         if not records.is_known(unit, event, f"[{at}].event_id"):
-            parts.knowledge.assert_timely(event.event_time, unit.now, f"[{at}].occurred_at")
+            parts.knowledge.assert_timely(event, unit.now, f"[{at}].occurred_at")
+            if event.offer_id is not None:
+                offered.setdefault(event.event_id, (f"[{at}]", event))
+    _assert_owed(unit, parts, offered.values())
+
+
+def _assert_owed(unit: Unit, parts: Parts, offered: Collection[tuple[str, Event]]) -> None:
+    """Keep each offer as its event (with its place) will, one after the other, and then undo it all.
+
+    Only so is a completion judged by its start in the same batch. Raises Problem (409, 422), naming the place.
+    """
+    if not offered:
+        return
+    savepoint = unit.connection.begin_nested()
+    try:
+        for place, event in offered:
+            try:
+                reward_of(unit, event, parts.terms)
+            except Problem as problem:
+                raise placed(problem, place) from problem
+    finally:
+        savepoint.rollback()
 
 
 class Ready:
@@ -186,6 +223,6 @@ class Ready:
 
 
 Assay.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made a Service of the class
-    Doorman, key=os.environ.get("ASSAY_API_KEY")
+    Doorman, key=os.environ.get("ASSAY_API_KEY"), operator_key=os.environ.get("ASSAY_OPERATOR_KEY")
 )
 Assay.add_asgi_middleware(Ready, mounted=app)  # type: ignore[attr-defined]  # as above

@@ -44,7 +44,12 @@ CHUNKS_PER_ROUND: Final = 50
 BEHIND_MAX: Final = 50_000
 """In arrivals. A shadow that is further behind skips what is older, and counts it: it is to say what holds now."""
 
-BY_MONEY: Final = frozenset({"amount_outside_limits", "insufficient_available", "budget_exhausted"})
+BY_MONEY: Final = frozenset(
+    (
+        "amount_outside_limits insufficient_available budget_exhausted cap_reached daily_count_reached "
+        "daily_amount_reached rolling_amount_reached fee_exceeds_amount destination_not_paid"
+    ).split()
+)
 """Reasons that stand first where money decided: any model's score would have ended there."""
 
 log = structlog.get_logger()
@@ -138,8 +143,12 @@ class Shadow:
             self._after = oldest
 
     def _judged(self, model: FraudModel, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-        """Rows of SHADOW_SCORE. A decision by other features or another policy, as after a release, is not compared."""
-        here = [row for row in rows if (row.features_version, row.policy_version) == (VERSION, self._policy.version)]
+        """Rows of SHADOW_SCORE.
+
+        A decision by other features or another policy, as after a release, is not compared, nor one by the shadow
+        itself: for a moment after its promotion it decides while it is still followed.
+        """
+        here = [row for row in rows if self._compares(model, row)]
         _seen.labels("skipped").inc(len(rows) - len(here))
         try:
             return [
@@ -151,6 +160,10 @@ class Shadow:
             _seen.labels("failed").inc(len(here))
             log.exception("shadow_failed", version=model.version, decisions=len(here))
             return []
+
+    def _compares(self, model: FraudModel, row: Row[Any]) -> bool:
+        alike = (row.features_version, row.policy_version) == (VERSION, self._policy.version)
+        return alike and row.model_version != model.version
 
 
 def would_be(decision: Row[Any], score: Score, policy: Policy) -> Action:

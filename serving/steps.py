@@ -15,13 +15,21 @@ from serving import records
 from serving.cases import open_case
 from serving.contract import Answer, Versions
 from serving.decision import Action, Score, Verdict
-from serving.ledger import rewards, wallets
+from serving.ledger import budgets, rewards
+from serving.ledger.accruals import accrue, window_end
+from serving.ledger.advances import Advance, Dates, dated
+from serving.ledger.budgets import State
 from serving.ledger.refusals import InsufficientFunds
+from serving.ledger.transfer import PLATFORM, Account, AccountKind
+from serving.ledger.waits import record_wait
 from serving.ledger.wallets import TooSmall
 from serving.parts import Parts
-from serving.payouts import saga
-from serving.policy import HOUR, Policy
-from serving.pricing.offers import Owed
+from serving.payouts import requests
+from serving.payouts.limits import BeyondLimits, Wanted
+from serving.payouts.routes import NoRoute
+from serving.policy import HOUR
+from serving.pricing.locks import Owed
+from serving.pricing.settling import accounts_paid
 from serving.records import Unit
 
 
@@ -56,52 +64,108 @@ def see(event: Event, parts: Parts, unit: Unit) -> Seen:
 def credit(unit: Unit, parts: Parts, seen: Seen, owed: Owed, verdict: Verdict) -> Verdict:
     """Credit what is owed, as pending or on hold as the verdict says; a decline credits nothing.
 
-    A funder that cannot pay turns the verdict into a review: the person did the work, and a person should see to it.
+    A funder that cannot pay, or a cap that is passed, turns the verdict into a review: the person did the work, and a
+    person should see to it.
     """
     if verdict.action is Action.DECLINE or not owed.micros or seen.event.user_id is None:
         return verdict
-    reward = _reward(parts.policy, seen, owed, verdict)
-    limit = parts.policy.partner_credit_micros_max
+    if owed.doubt is not None:
+        return replace(verdict, action=Action.REVIEW, reasons=(owed.doubt, *verdict.reasons))
+    reward = _reward(unit, parts, seen, owed, verdict)
+    if owed.reservation_id is not None:
+        settle(unit, owed.reservation_id, reward, seen.at)
+        return verdict
     try:
-        rewards.credit_reward(unit.connection, reward, seen.at, credit_limit_micros=limit)
+        _credit_or_accrue(unit, parts, reward, seen.at)
     except InsufficientFunds:
         return replace(verdict, action=Action.REVIEW, reasons=("budget_exhausted", *verdict.reasons))
     return verdict
 
 
-def _reward(policy: Policy, seen: Seen, owed: Owed, verdict: Verdict) -> rewards.Reward:
-    wait = policy.maturity(seen.event.kind)
-    if verdict.action is Action.HOLD:
-        wait = max(wait, int(policy.event.hold_hours * HOUR))
+def _credit_or_accrue(unit: Unit, parts: Parts, reward: rewards.Reward, now: int) -> None:
+    """By itself, or with the person's others of the window where the policy nets micro-rewards."""
+    limit, netting = parts.policy.partner_credit_micros_max, parts.policy.netting
+    if netting.minutes and reward.reward_micros <= netting.reward_micros_max:
+        ends = window_end(now, netting.minutes)
+        accrue(unit.connection, reward, ends, now, credit_limit_micros=limit)
+    else:
+        rewards.credit_reward(unit.connection, reward, now, credit_limit_micros=limit)
+
+
+def settle(unit: Unit, reservation_id: str, reward: rewards.Reward, now: int) -> None:
+    """Credit a completion out of what its start reserved.
+
+    A postback that comes after the reservation was released may find the budget empty. The promise is kept all the
+    same: the platform bears it, as it bears blameless reversals, and the advertiser is charged nothing.
+    """
+    before = budgets.settle(unit.connection, {reservation_id: reward.event_id}, now)[reservation_id]
+    funded = replace(reward, funder=before.reservation.funder, payer=before.reservation.payer)
+    try:
+        rewards.credit_reward(unit.connection, funded, now)
+    except InsufficientFunds:
+        assert before.state is State.RELEASED, "what was reserved until now is enough"
+        reserve = Account(AccountKind.NO_FAULT_RESERVE, PLATFORM, reward.currency)
+        rewards.credit_reward(unit.connection, replace(funded, revenue_micros=0, payer=reserve), now)
+
+
+def _reward(unit: Unit, parts: Parts, seen: Seen, owed: Owed, verdict: Verdict) -> rewards.Reward:
+    dates = _dates(unit, parts, seen, owed, verdict)
     return rewards.Reward(
         event_id=seen.event.event_id,
         user_id=seen.event.user_id or "",
         reward_micros=owed.micros,
-        revenue_micros=seen.event.revenue_micros or 0,
+        revenue_micros=_charged(seen.event, owed),
         currency=owed.currency or "",
-        matures_at=seen.at + wait,
-        campaign_id=seen.event.campaign_id,
+        matures_at=dates.matures_at,
+        campaign_id=owed.campaign_id or seen.event.campaign_id,
         partner_id=seen.event.partner_id,
         on_hold=verdict.action in (Action.REVIEW, Action.CHALLENGE),
+        payer=owed.payer,
+        final_at=dates.final_at,
     )
 
 
+def _dates(unit: Unit, parts: Parts, seen: Seen, owed: Owed, verdict: Verdict) -> Dates:
+    """When the reward is the person's own: after its wait, or later, where its partner's cap is reached."""
+    agreed = parts.waits.of(unit.connection, seen.event, parts.policy, seen.at)
+    wait = agreed.micros
+    if verdict.action is Action.HOLD:
+        wait = max(wait, int(parts.policy.event.hold_hours * HOUR))
+    final_at = seen.at + parts.policy.exposure.window(seen.event.partner_id)
+    wanted = Advance(seen.event.partner_id, owed.currency or "", Dates(seen.at + wait, final_at), owed.micros)
+    dates = dated(unit.connection, parts.policy.exposure, wanted, seen.at)
+    if dates.is_capped:
+        agreed = replace(agreed, micros=dates.matures_at - seen.at, version=f"{agreed.version}, at its cap"[:64])
+    record_wait(unit.connection, seen.event.event_id, agreed, seen.at)
+    return dates
+
+
+def _charged(event: Event, owed: Owed) -> int:
+    """What the advertiser is charged: under an offer its value, or the smaller revenue that the partner reports."""
+    if owed.value_micros is None:
+        return event.revenue_micros or 0
+    return owed.value_micros if event.revenue_micros is None else min(event.revenue_micros, owed.value_micros)
+
+
 def hold(unit: Unit, parts: Parts, event: Event, now: int) -> Verdict | None:
-    """Set the money aside and open its payout. A verdict, and nothing held, when it cannot be: too little, too much."""
-    limits = parts.policy.withdrawal_limits
-    amount, currency = event.amount_micros or 0, event.currency or ""
-    if not limits.amount_micros_min <= amount <= limits.amount_micros_max:
-        return Verdict(Action.DECLINE, ("amount_outside_limits",))
-    order = wallets.WithdrawalOrder(event.event_id, event.user_id or "", amount, currency)
+    """Set the money aside and open its payout. A verdict, and nothing held, when it cannot be: too little, too much,
+    too often, or to nowhere.
+    """
+    user_id, destination = event.user_id or "", event.payout_destination or ""
+    person = parts.policy.daily.settled_person_min
+    accounts = frozenset(accounts_paid(parts.knowledge.engine.graph, user_id, destination or None, person))
+    wanted = Wanted(event.event_id, user_id, event.amount_micros or 0, event.currency or "", accounts)
     try:
         with unit.connection.begin_nested():
-            held = wallets.hold_withdrawal(unit.connection, order, now)
-            payout = saga.PayoutOrder(event.event_id, held.id, event.payout_destination or "")
-            saga.start(unit.connection, payout, now)
+            requests.request(unit.connection, wanted, destination, now, parts.policy)
     except InsufficientFunds:
         return Verdict(Action.DECLINE, ("insufficient_available",))
     except TooSmall:
         return Verdict(Action.DECLINE, ("amount_outside_limits",))
+    except BeyondLimits as refusal:
+        return Verdict(Action.DECLINE, (refusal.code,))
+    except NoRoute:
+        return Verdict(Action.DECLINE, ("destination_not_paid",))
     return None
 
 

@@ -2,21 +2,33 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from features.home import Home
-from pipelines.bench.running import running
+from pipelines.bench.running import START_SECONDS_MAX, free_port
+from pipelines.offering import offering
+from pipelines.serve import serve
 from pipelines.up import prepare
 
 ROOT = Path(__file__).parents[1]
 Body = dict[str, Any]
+# A service imports for seconds before it starts. Those of the tests are forked from a process that has imported and
+# done nothing else; that `assay serve` starts from nothing as well is tested where it is killed under load.
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(["pipelines.serve", "serving.doorman", "serving.service"])
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +39,14 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.fixture(scope="session")
+def offered_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with an offer log: what `assay pay simulate` makes, small."""
+    home = Home(tmp_path_factory.mktemp("offered") / "home")
+    offering(home, people=100, days=2, seed=7)
+    return home
+
+
 @pytest.fixture
 def home(trained_home: Home, tmp_path: Path) -> Home:
     """A copy of the trained home, for a test that changes it."""
@@ -34,16 +54,49 @@ def home(trained_home: Home, tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
+def start(home: Home) -> tuple[BaseProcess, str]:
+    """A process that serves the home in the environment of the first one, and its address, once it is ready."""
+    port = free_port()
+    process = FORKS.Process(target=serve, args=(home, "127.0.0.1", port, list), daemon=True)
+    process.start()
+    address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS_MAX
+    while not is_ready(address):
+        assert process.is_alive(), f"the service ended: {process.exitcode}"
+        assert time.monotonic() < deadline, "the service was not ready in time"
+        time.sleep(0.05)
+    return process, address
+
+
+def is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz", timeout=1).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def serving(home: Home) -> Iterator[httpx.Client]:
+    """A service for the length of a `with` block; asked to end, it must drain and end well."""
+    process, address = start(home)
+    try:
+        with httpx.Client(base_url=address, timeout=30) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.join(30)
+    assert process.exitcode == 0
+
+
+@pytest.fixture
+def started() -> Callable[[Home], tuple[BaseProcess, str]]:
+    """Starts a service that the test itself ends; gives its process and its address."""
+    return start
+
+
 @pytest.fixture
 def served() -> Callable[[Home], AbstractContextManager[httpx.Client]]:
     """Starts a service of its own on a home, for the length of a `with` block."""
-
-    @contextmanager
-    def serve(home: Home) -> Iterator[httpx.Client]:
-        with running(home) as address, httpx.Client(base_url=address, timeout=30) as client:
-            yield client
-
-    return serve
+    return serving
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +104,7 @@ def client(trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A service that the tests of one module share."""
     copy = Home(tmp_path_factory.mktemp("served") / "home")
     shutil.copytree(trained_home.root, copy.root)
-    with running(copy) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serving(copy) as client:
         yield client
 
 
@@ -92,3 +145,22 @@ def public_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the public data is not at {folder}: set ASSAY_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def first_rows(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Path]:
+    """Makes a folder of the name of one of public data, with the first rows of each of its files."""
+
+    def make(name: str, rows: int) -> Path:
+        few = tmp_path_factory.mktemp("few") / name
+        few.mkdir()
+        for file in (public_data / name).iterdir():
+            if file.suffix == ".parquet":
+                first = next(pq.ParquetFile(file).iter_batches(rows))
+                pq.write_table(pa.Table.from_batches([first]), few / file.name)
+            elif file.suffix == ".csv":
+                with file.open(encoding="utf-8") as lines:
+                    (few / file.name).write_text("".join(islice(lines, rows + 1)))
+        return few
+
+    return make

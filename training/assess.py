@@ -1,7 +1,7 @@
 """What a trained model would do to money and to people on its test slice, under the policy that runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import polars as pl
@@ -10,6 +10,7 @@ from training.consequences import CostCurve, Decided, consequences, cost_curve, 
 from training.costs import Costs
 from training.estimates import Estimate, as_json, unknown
 from training.evaluate import Bootstrap, Scored
+from training.gate import Harm
 from training.plots import pictures
 from training.slices import by_slice, ratios, threshold_at
 
@@ -23,7 +24,8 @@ _TABLES_MAX: Final = 4
 class Assessment:
     """`money` by what was decided and in which currency; `ratios` of false positives by slice; `pictures` are SVG.
 
-    `threshold` is the cheapest that reviewers can keep up with, a proposal to the policy and no more.
+    `threshold` is the cheapest that reviewers can keep up with, a proposal to the policy and no more. `harms` compare
+    with the champion (see `beside.py`), none where there was none to compare with.
     """
 
     money: dict[str, dict[str, Estimate]]
@@ -31,6 +33,7 @@ class Assessment:
     ratios: dict[str, Estimate]
     threshold: Estimate
     pictures: dict[str, str]
+    harms: Sequence[Harm] = ()
 
 
 def assess(
@@ -72,20 +75,22 @@ def people_of(rows: pl.DataFrame) -> Any:
 def _money(
     scored: pl.DataFrame, actions: Sequence[str], costs: Costs, hold_days: float, bootstrap: Bootstrap
 ) -> dict[str, dict[str, Estimate]]:
-    """Earning and withdrawing apart: what an event earns is asked for again when it is withdrawn."""
-    rows = scored.with_columns(
-        pl.Series("action", actions, pl.String),
-        pl.when(pl.col("kind") == "withdrawal_requested")
-        .then(pl.lit("withdrawals"))
-        .otherwise(pl.lit("events"))
-        .alias("of"),
-    ).filter(pl.col("currency").is_not_null() & (pl.col("stake_micros") > 0))
+    tables = money_tables(scored.with_columns(pl.Series("action", actions, pl.String)))
+    by_action = remedies(costs, hold_days)
+    return {name: consequences(_decided(table), costs, by_action, bootstrap) for name, table in tables}
+
+
+def money_tables(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The rows with money at stake, by what was decided and currency, those of most rows only: name and rows.
+
+    Earning and withdrawing apart: what an event earns is asked for again when it is withdrawn.
+    """
+    decided = pl.when(pl.col("kind") == "withdrawal_requested").then(pl.lit("withdrawals")).otherwise(pl.lit("events"))
+    staked = pl.col("currency").is_not_null() & (pl.col("stake_micros") > 0)
+    rows = rows.with_columns(decided.alias("of")).filter(staked)
     largest = rows.group_by("of", "currency").len().sort("len", "of", "currency", descending=[True, False, False])
-    found = {}
     for of, currency, _ in largest.head(_TABLES_MAX).iter_rows():
-        chosen = rows.filter((pl.col("of") == of) & (pl.col("currency") == currency))
-        found[f"{of}, {currency}"] = consequences(_decided(chosen), costs, remedies(costs, hold_days), bootstrap)
-    return found
+        yield f"{of}, {currency}", rows.filter((pl.col("of") == of) & (pl.col("currency") == currency))
 
 
 def _decided(rows: pl.DataFrame) -> Decided:
@@ -113,4 +118,5 @@ def table_of(assessment: Assessment) -> dict[str, Any]:
         "slices": assessment.slices,
         "false_positive_ratios": as_json(assessment.ratios),
         "threshold": as_json({"cheapest": assessment.threshold}),
+        "harms": [asdict(harm) for harm in assessment.harms],
     }

@@ -11,6 +11,7 @@ from training.estimates import Estimate, unknown
 Floats = NDArray[np.float64]
 
 PROBABILITY_MIN: Final = 1e-12
+LINE_BINS: Final = 1000
 _STEPS_MAX: Final = 50
 _Z95: Final = 1.959964
 
@@ -36,7 +37,7 @@ def calibration_line(labels: Floats, probabilities: Floats) -> dict[str, Estimat
         return dict.fromkeys(("calibration_slope", "calibration_intercept"), unknown("one class only"))
     if np.ptp(probabilities) == 0:
         return dict.fromkeys(("calibration_slope", "calibration_intercept"), unknown("the score is constant"))
-    weights, errors = _logistic(np.column_stack((np.ones(len(labels)), log_odds(probabilities))), labels)
+    weights, errors = _logistic(log_odds(probabilities), labels, np.ones(len(labels)))
     if weights is None or errors is None:
         reason = "the score separates the classes perfectly"
         return dict.fromkeys(("calibration_slope", "calibration_intercept"), unknown(reason))
@@ -47,15 +48,42 @@ def calibration_line(labels: Floats, probabilities: Floats) -> dict[str, Estimat
     return {"calibration_slope": slope, "calibration_intercept": intercept}
 
 
-def _logistic(design: Floats, labels: Floats) -> tuple[Floats, Floats] | tuple[None, None]:
-    """Newton's method; coefficients and their standard errors, or Nones where it does not settle."""
-    weights = np.zeros(design.shape[1])
+def places_by_odds(probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """At most LINE_BINS bins of rows alike in their log-odds: the bin of each row, and the mean log-odds of each bin.
+
+    A line through so many bins is that through the rows, to three digits, whatever their number.
+    """
+    odds = log_odds(probabilities)
+    found, places = np.unique(odds, return_inverse=True)
+    if len(found) > LINE_BINS:
+        places = np.argsort(np.argsort(odds, kind="stable"), kind="stable") * LINE_BINS // len(odds)
+    rows = np.bincount(places)
+    return places.astype(np.int64), np.bincount(places, odds) / rows
+
+
+def line_through(
+    odds: Floats, positives: Floats, rows: Floats, start: tuple[float, float] = (0.0, 0.0)
+) -> tuple[float, float] | None:
+    """Slope and intercept of Cox's line through bins: their log-odds, positives and rows; None where it does not
+    settle, as with one class only. Positives and rows may be weighted. A `start` nearby, slope and intercept, saves
+    steps.
+    """
+    weights, _ = _logistic(odds, positives, rows, start)
+    return None if weights is None else (float(weights[1]), float(weights[0]))
+
+
+def _logistic(
+    odds: Floats, positives: Floats, rows: Floats, start: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Floats, Floats] | tuple[None, None]:
+    """Newton's method; intercept and slope with their standard errors, or Nones where it does not settle."""
+    design = np.column_stack((np.ones(len(odds)), odds))
+    weights = np.array(start[::-1])
     for _ in range(_STEPS_MAX):
         fitted = expit(design @ weights)
-        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design
+        curvature = (design * (rows * fitted * (1 - fitted))[:, None]).T @ design
         if not np.isfinite(curvature).all() or np.linalg.cond(curvature) > 1e12:
             return None, None
-        step = np.linalg.solve(curvature, design.T @ (labels - fitted))
+        step = np.linalg.solve(curvature, design.T @ (positives - rows * fitted))
         weights = weights + step
         if np.abs(step).max() < 1e-8:
             return weights, np.sqrt(np.diag(np.linalg.inv(curvature)))

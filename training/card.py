@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ from training.models import Model
 
 _HEADLINES: Final = ("auc", "ap_rare", "recall_at_fpr_0.005", "recall_at_fpr_0.01", "precision_at_review_budget")
 _LEANINGS_SHOWN: Final = 12
+CARD: Final = "card.html"
 _TEMPLATE: Final = "card.html.j2"
+_UNNUMBERED: Final = "not registered yet"
 # Whatever names groups come from events: they are shown, never run.
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -54,6 +57,7 @@ def describe(judged: Judged) -> str:
     context = judged.model.context
     return _ENVIRONMENT.get_template(_TEMPLATE).render(
         title=f"Assay: probability of {context['target']}",
+        version=_UNNUMBERED,
         subtitle=(
             f"Trained on what was known on {_day(int(context['trained_at']))}, features version "
             f"{context['features_version']}. It ranks and prices earning events and withdrawals; the policy, not the "
@@ -67,6 +71,12 @@ def describe(judged: Judged) -> str:
         tables=list(_tables(judged)),
         limits=_limits(judged.model, judged.params),
     )
+
+
+def numbered(card: str, name: str, version: int) -> str:
+    """The card of a model that the registry took in as a version of `name`; numbers are given after it is written."""
+    assert card.count(_UNNUMBERED) == 1, "a card has one place for its version"
+    return card.replace(_UNNUMBERED, f"version {version} of {escape(name)}")
 
 
 def _counts(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,9 +97,9 @@ def _tables(judged: Judged) -> list[_Table]:
 
 
 def _identity(judged: Judged) -> _Table:
-    """The version is numbered after the card is written; these say which one it is."""
+    """By these a model is known, also before the registry gives it a number."""
     rows = [("model, boosters and heads", digest_of(judged.model)), *judged.made_from.items()]
-    note = "The registry numbers a version when it takes it in; by these it is known. `assay lineage` leads to them."
+    note = "What it was made from. `assay lineage` leads to the files behind each digest."
     return _Table("Identity", ("of", "digest or version"), rows, note)
 
 
@@ -170,12 +180,22 @@ def _slices(assessment: Assessment) -> _Table:
 
 
 def _limits(model: Model, params: Mapping[str, Any]) -> list[str]:
-    found = ["Declined events never show an outcome, so the figures speak of what was let through."]
-    found += [f"The {part} part was left out: {reason}." for part, reason in model.left_out.items()]
-    if "event" in model.heads and "withdrawal" not in model.heads:
-        found.append("Withdrawals share the calibration of events: there were too few labelled ones for their own.")
+    sentences = ["declined events never show an outcome, so the figures speak of what was let through"]
+    sentences += cautions(model, params)
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences]
+
+
+def cautions(model: Model, params: Mapping[str, Any]) -> list[str]:
+    """What to beware of, of this model and not of any: how its labels were read, and which parts it lacks."""
+    found = []
     if "optimistic" in str(params["labels_read"]):
-        found.append("The log was too short to wait for labels at each boundary: live figures will be lower.")
+        found.append(
+            f"labels were read {params['labels_read']}: the log is too short to wait for them at each boundary, and "
+            "live figures will be lower"
+        )
+    found += [f"the {part} part was left out: {reason}" for part, reason in model.left_out.items()]
+    if "event" in model.heads and "withdrawal" not in model.heads:
+        found.append("withdrawals share the calibration of events: there were too few labelled ones for their own")
     return found
 
 

@@ -15,6 +15,7 @@ _DESTINATION: Final = "one more account that is paid out to the same place is ne
 _TAMPERED: Final = "a device that is not what it says was made so on purpose"
 _HIDDEN: Final = "who hides the network may be honest, but is not more so for hiding it"
 _KNOWN_BAD: Final = "one more neighbour who was found out speaks against, however little"
+_FOUND: Final = "one more finding against a person is never a sign of honesty, among the same number of events"
 _SPEED: Final = "nobody travels faster and becomes more credible"
 
 RISING: Final[dict[str, str]] = {
@@ -31,6 +32,11 @@ RISING: Final[dict[str, str]] = {
     "graph__user_destination_users": _DESTINATION,
     "destination__distinct_user_id__30d": _DESTINATION,
     "identity__distinct_user_id__30d": "one identity on more accounts is what multi-accounting is",
+    "graph__user_device_users": _PEOPLE,
+    "graph__user_found": _FOUND,
+    "user__found_over_count": _FOUND,
+    "graph__user_neighbours_found": _KNOWN_BAD,
+    "graph__network_found": _KNOWN_BAD,
     "graph__user_component_bad_share": _KNOWN_BAD,
     "graph__device_component_bad_share": _KNOWN_BAD,
     "device__is_emulator": _TAMPERED,

@@ -3,14 +3,14 @@
 Every figure is an `Estimate`; what cannot be measured (one class only, too few rows) says so instead of failing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import calibration_error, calibration_line, log_losses
+from training.calibration import calibration_error, calibration_line, line_through, log_losses, places_by_odds
 from training.curves import Curve, Ranking, auc, average_precision, precision_at, rare_average_precision, recall_at
 from training.estimates import Estimate, unknown
 
@@ -59,6 +59,16 @@ class Scored:
         return Scored(self.labels[chosen], self.scores[chosen], codes.astype(np.int64))
 
     @property
+    def rarer_people(self) -> int:
+        """How many people are behind the rarer class: intervals rest on them, not on rows."""
+        return min(len(np.unique(self.clusters[self.labels == label])) for label in (0.0, 1.0))
+
+    def sums_by_person(self, columns: Sequence[Floats]) -> Floats:
+        """`(people, columns)`: the columns, one value a row, added up for each cluster."""
+        count = int(self.clusters.max()) + 1
+        return np.column_stack([np.bincount(self.clusters, column, count) for column in columns])
+
+    @property
     def one_class(self) -> str | None:
         """Why nothing can be ranked, or None if it can."""
         positives = int(self.labels.sum())
@@ -80,13 +90,14 @@ def ranking_measures(review_share: float) -> dict[str, Measure]:
 
 
 def evaluate(scored: Scored, bootstrap: Bootstrap, review_share: float = 0.01) -> dict[str, Estimate]:
-    """Ranking, loss and calibration metrics, plus `rows`, `positives` and `base_rate`."""
-    counts = {"rows": Estimate(float(len(scored.labels))), "positives": Estimate(float(scored.labels.sum()))}
+    """Ranking, loss and calibration metrics, plus `rows`, `positives`, `rarer_people` and `base_rate`."""
+    counted = {"rows": len(scored.labels), "positives": scored.labels.sum(), "rarer_people": scored.rarer_people}
+    counts = {name: Estimate(float(count)) for name, count in counted.items()}
     measures = ranking_measures(review_share)
     if scored.one_class:
         return counts | dict.fromkeys((*measures, *_OF_PROBABILITIES), unknown(scored.one_class))
     rates = _mean_estimates(scored, bootstrap)
-    line = calibration_line(scored.labels, scored.scores)
+    line = _line(scored, bootstrap)
     error = {"calibration_error": Estimate(calibration_error(scored.labels, scored.scores))}
     top = _top_decile(scored, bootstrap)
     return counts | _ranking_estimates(scored, measures, bootstrap) | rates | line | error | top
@@ -115,10 +126,26 @@ def _mean_estimates(scored: Scored, bootstrap: Bootstrap) -> dict[str, Estimate]
     return _intervals(tuple(columns), list(losses.mean(axis=0)), resampled)
 
 
+def _line(scored: Scored, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """`calibration_line`, fitted anew to each resample of people: its own intervals take all rows as independent."""
+    line = calibration_line(scored.labels, scored.scores)
+    slope, intercept = line["calibration_slope"].value, line["calibration_intercept"].value
+    if slope is None or intercept is None:
+        return line
+    places, odds = places_by_odds(scored.scores)
+
+    def fitted(weights: Floats) -> list[float]:
+        positives, rows = np.bincount(places, weights * scored.labels), np.bincount(places, weights)
+        return list(line_through(odds, positives.astype(np.float64), rows.astype(np.float64), (slope, intercept)) or ())
+
+    drawn = map(fitted, bootstrap.weights(scored.clusters))
+    return _intervals(("calibration_slope", "calibration_intercept"), [slope, intercept], drawn)
+
+
 def _top_decile(scored: Scored, bootstrap: Bootstrap) -> dict[str, Estimate]:
     """Positives observed over positives expected, in the tenth of the rows with the highest scores; 1 is right."""
     top = scored.scores >= np.quantile(scored.scores, 0.9)
-    sums = np.column_stack([top * scored.labels, top * scored.scores])
+    sums = scored.sums_by_person([top * scored.labels, top * scored.scores])
 
     def ratio(observed: float, expected: float) -> list[float]:
         return [observed / expected] if expected > 0 else []
@@ -126,7 +153,7 @@ def _top_decile(scored: Scored, bootstrap: Bootstrap) -> dict[str, Estimate]:
     whole = ratio(*sums.sum(axis=0))
     if not whole:
         return {"top_decile_observed_over_expected": unknown("the score is zero throughout")}
-    resampled = (ratio(*(weights @ sums)) for weights in bootstrap.weights(scored.clusters))
+    resampled = (ratio(*(weights @ sums)) for weights in bootstrap.weights(np.arange(len(sums))))
     return _intervals(("top_decile_observed_over_expected",), whole, resampled)
 
 

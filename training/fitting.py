@@ -157,7 +157,8 @@ def heads_of(model: Model, slices: Slices, main: Target) -> dict[str, Head]:
 def _heard(model: Model, target: Target, main: Target) -> dict[str, tuple[str, ...]]:
     """Which parts each head of a target hears: those that learn it or need no label; a withdrawal hears all."""
     targets = {part.name: part.target for part in PARTS}
-    heard = tuple(name for name in model.boosters if targets.get(name, main) in (target, None))
+    silent = {part.name for part in PARTS if not part.speaks_of_events}
+    heard = tuple(name for name in model.boosters if targets.get(name, main) in (target, None) and name not in silent)
     if not any(targets.get(name, main) == target for name in heard):
         return {"event": (), "withdrawal": (), "reversal": ()}
     return {"event": heard, "withdrawal": tuple(model.boosters)} if target == "fraud" else {"reversal": heard}

@@ -72,6 +72,11 @@ class Part:
     chosen: Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
     kinds: tuple[Kind, ...] = ()
 
+    @property
+    def speaks_of_events(self) -> bool:
+        """Whether it has seen anything but withdrawals, so that an event may hear it."""
+        return self.kinds != (Kind.WITHDRAWAL_REQUESTED,)
+
 
 def _all(names: Sequence[str], categorical: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
@@ -100,6 +105,7 @@ PARTS: Final = (
     Part("graph", "fraud", _graph),
     Part("takeover", "fraud", _own_past, (Kind.LOGIN, Kind.WITHDRAWAL_REQUESTED, Kind.IDENTITY_VERIFIED)),
     Part("reversal", "reversal", _all),
+    Part("payout", "fraud", _all, (Kind.WITHDRAWAL_REQUESTED,)),
     Part("anomaly", None, _numbers),
 )
 

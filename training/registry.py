@@ -43,6 +43,7 @@ CHAMPION: Final = "champion"
 SHADOW: Final = "shadow"
 RAW_MODEL: Final = "data/model"
 MADE_FROM: Final = "made_from"
+BETWEEN_REASONS: Final = "; "
 # MLflow refuses longer values.
 PARAM_LENGTH_MAX: Final = 6000
 TAG_LENGTH_MAX: Final = 5000
@@ -84,6 +85,12 @@ def register(
             client.log_artifact(run_id, str(file))
         _log_model(client, run_id, folder, described["features"])
         return _new_version(client, run_id, tags)
+
+
+def replace_text(version: int, name: str, text: str, tracking_uri: str) -> None:
+    """Put `text` in the place of the artifact `name` of a version's run, as for a card that tells the number."""
+    client = _client(tracking_uri)
+    client.log_text(str(_found(client, version).run_id), text, name)
 
 
 def promote(
@@ -294,7 +301,7 @@ def _tags(described: Mapping[str, Any], verdict: Verdict) -> dict[str, str]:
         "target": str(described.get("target")),
         "features_version": str(described.get("features_version")),
         "verdict": "passed" if verdict.passed else "refused",
-        "verdict_reasons": "; ".join(verdict.reasons)[:TAG_LENGTH_MAX],
+        "verdict_reasons": BETWEEN_REASONS.join(verdict.reasons)[:TAG_LENGTH_MAX],
     }
 
 

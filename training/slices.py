@@ -70,18 +70,28 @@ def false_positive_ratio(scored: Scored, values: pl.Series, threshold: float, bo
 
     Half a false positive is added to each group, so that a group without one does not make it infinite. 1 is even.
     """
+    sums = sums_by_group(scored, values, scored.scores >= threshold)
+    if sums is None:
+        return unknown(f"fewer than two groups with {HONEST_MIN} honest rows")
+    drawn = [ratio_of_sums(weights @ sums) for weights in bootstrap.weights(np.arange(len(sums)))]
+    return interval(ratio_of_sums(sums.sum(axis=0)), np.array(drawn))
+
+
+def sums_by_group(scored: Scored, values: pl.Series, flagged: NDArray[np.bool_]) -> Floats | None:
+    """`(people, 2 x groups)`: of each person the flagged honest rows in each large group, then all its honest rows.
+
+    None where fewer than two groups are large.
+    """
     names, honest = grouped(values).to_numpy(), scored.labels == 0
     large = [group for group in np.unique(names) if (honest & (names == group)).sum() >= HONEST_MIN]
     if len(large) < 2:
-        return unknown(f"fewer than two groups with {HONEST_MIN} honest rows")
-    flagged = honest & (scored.scores >= threshold)
-    members = np.column_stack([names == group for group in large]).astype(np.float64)
-    counted = np.hstack([members * flagged[:, None], members * honest[:, None]])
-    drawn = [_ratio(weights @ counted) for weights in bootstrap.weights(scored.clusters)]
-    return interval(_ratio(counted.sum(axis=0)), np.array(drawn))
+        return None
+    members = [honest & (names == group) for group in large]
+    return scored.sums_by_person([*(chosen & flagged for chosen in members), *members])
 
 
-def _ratio(sums: Floats) -> float:
+def ratio_of_sums(sums: Floats) -> float:
+    """The highest over the lowest rate, of the flagged and the honest rows of each group."""
     flagged, honest = np.split(sums, 2)
     rates = (flagged + 0.5) / np.maximum(honest, 1.0)
     return float(rates.max() / rates.min())

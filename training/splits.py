@@ -114,9 +114,11 @@ def out_of_time(
     frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, end: int
 ) -> tuple[Boundaries, dict[Slice, Rows]]:
     """Boundaries measured from the log, and their slices: patient ones, unless waiting would leave a slice without
-    both classes. Raises ValueError when even labels as of the end leave one so.
+    both classes. Raises ValueError when even labels as of the end leave one so, and names what to record when the whole
+    log knows one class only.
     """
     labels = labelling.read(frame, outcomes, end)
+    _assert_two_classes(labels, labelling.target)
     bounds = boundaries(frame, labels, end, max(labelling.settling.values(), default=0))
     try:
         return bounds, split(frame, outcomes, labelling, bounds)
@@ -131,7 +133,7 @@ def split(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bou
     """The slices `train`, `calibrate` and `test`. Raises ValueError for one that is empty or has a single class."""
     slices = cut(frame, outcomes, labelling, bounds)
     for name in _SLICES:
-        _check(name, slices[name], bounds)
+        _check(name, slices[name], bounds, labelling.target)
     return slices
 
 
@@ -145,12 +147,40 @@ def cut(frame: pl.DataFrame, outcomes: pl.DataFrame, labelling: Labelling, bound
     return slices
 
 
-def _check(name: Slice, rows: Rows, bounds: Boundaries) -> None:
+_LACKING: Final = {
+    ("fraud", False): (
+        "no labelled event is a fraud",
+        "record frauds as outcomes: a disposition `fraud`, a reversal with the reason `fraud`, or a ban by a person",
+    ),
+    ("fraud", True): (
+        "every labelled event is a fraud",
+        "record what turned out well, too: an outcome `clean`, or a disposition `genuine`",
+    ),
+    ("reversal", False): ("no labelled event was reversed", "record reversals as outcomes of the kind `reversal`"),
+    ("reversal", True): ("every labelled event was reversed", "record what was not taken back as outcomes `clean`"),
+}
+"""What a log of one class lacks, by target and by the class that it has, and what to record."""
+
+
+def _assert_two_classes(labels: pl.Series, target: Target) -> None:
+    known = labels.drop_nulls()
+    if known.n_unique() != 1:
+        return
+    lacking, remedy = _LACKING[target, bool(known[0])]
+    raise ValueError(
+        f"{lacking}, of {len(known):,} with a label, so there is nothing to tell apart: {remedy}. Send them to POST "
+        "/v1/outcomes, or name their column in the folder's mapping.yaml and ingest it anew; `assay data doctor` says "
+        "what a log holds"
+    )
+
+
+def _check(name: Slice, rows: Rows, bounds: Boundaries, target: Target) -> None:
     if rows.has_both_classes:
         return
     gap_days = bounds.gap / MICROS_PER_DAY
     found = f"{len(rows.labels)} labelled rows, {rows.positives} of them positive, with a gap of {gap_days:.1f} days"
+    _, remedy = _LACKING[target, rows.positives > 0]
     raise ValueError(
-        f"the {name} slice needs both classes and has {found}: "
-        "take a longer log, wait until more labels mature, or choose boundaries with both classes on each side"
+        f"the {name} slice needs both classes and has {found}: take a longer log, wait until more labels mature, or "
+        f"{remedy}"
     )

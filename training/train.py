@@ -54,7 +54,8 @@ class Spec:
 
 @dataclass(frozen=True)
 class Trained:
-    """`scored` is the test slice: identity, money, `label` and `score` of each row, for policy and plots.
+    """`scored` is the test slice: identity, money, `label`, `score` and `champion_score` of each row, for policy and
+    plots; the last is null where there was no champion to compare with.
 
     `difference` is this model less the champion on the same rows, None without a champion. `tables` is plain JSON.
     """
@@ -90,10 +91,12 @@ def train(
     scored = _scored(model, test)
     tell("evaluation")
     metrics = _measure(scored, test, spec) | _measure_other(model, slices, spec)
-    gains = None if champion is None else _compare(scored, test, champion, spec)
+    gains, champion_scores = None, None
+    if champion is not None:
+        gains, champion_scores = _compare(scored, test, champion, spec)
     params = _params(spec, fitted, labelling, bounds, slices[spec.target])
     tables = _tables(scored, test, spec) | {"metrics": as_json(metrics), "search": list(map(_plain, fitted.trials))}
-    return Trained(model, metrics, gains, params, tables, _rows(test, scored))
+    return Trained(model, metrics, gains, params, tables, _rows(test, scored, champion_scores))
 
 
 def _slices(frame: pl.DataFrame, outcomes: pl.DataFrame, spec: Spec) -> tuple[Labelling, Boundaries, Slices]:
@@ -163,14 +166,17 @@ def _fewer(spec: Spec) -> Bootstrap:
     return replace(spec.bootstrap, resamples=spec.bootstrap.resamples // 2)
 
 
-def _compare(scored: Scored, rows: Rows, champion: Model, spec: Spec) -> dict[str, Estimate]:
-    """A champion of another target, or one that reads features that are gone, is not compared; the reason says so."""
+def _compare(scored: Scored, rows: Rows, champion: Model, spec: Spec) -> tuple[dict[str, Estimate], Floats | None]:
+    """The gains over the champion, and its scores. One of another target, or one that reads features that are gone, is
+    not compared; the reason says so.
+    """
     if champion.context.get("target") != spec.target:
-        return {"ap_rare": unknown(f"the champion predicts {champion.context.get('target')}, not {spec.target}")}
+        return {"ap_rare": unknown(f"the champion predicts {champion.context.get('target')}, not {spec.target}")}, None
     absent = [name for name in champion.features if name not in rows.frame.columns]
     if absent:
-        return {"ap_rare": unknown(f"the champion reads features that are no longer computed: {absent[:5]}")}
-    return difference(scored, champion.score(rows.frame), spec.bootstrap, spec.review_share)
+        return {"ap_rare": unknown(f"the champion reads features that are no longer computed: {absent[:5]}")}, None
+    scores = champion.score(rows.frame)
+    return difference(scored, scores, spec.bootstrap, spec.review_share), scores
 
 
 def _tables(scored: Scored, rows: Rows, spec: Spec) -> dict[str, Any]:
@@ -214,8 +220,12 @@ def _counts(rows: Rows) -> dict[str, int]:
     return {"rows": len(rows.labels), "positives": rows.positives}
 
 
-def _rows(rows: Rows, scored: Scored) -> pl.DataFrame:
+def _rows(rows: Rows, scored: Scored, champion_scores: Floats | None) -> pl.DataFrame:
     kept = "sequence event_id kind user_id event_time as_of reward_micros revenue_micros".split()
     return rows.frame.select(kept).with_columns(
-        pl.Series("label", scored.labels == 1), pl.Series("score", scored.scores)
+        pl.Series("label", scored.labels == 1),
+        pl.Series("score", scored.scores),
+        pl.lit(None, pl.Float64).alias("champion_score")
+        if champion_scores is None
+        else pl.Series("champion_score", champion_scores),
     )

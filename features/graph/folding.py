@@ -10,6 +10,9 @@ from features.graph.layout import (
     BAD,
     BORN,
     DAY,
+    FINDING,
+    FOUND,
+    FOUND_AT,
     HEAD,
     HUBS_NEW,
     KEEP,
@@ -38,6 +41,7 @@ from features.graph.layout import (
     VERDICT,
     Arrays,
     Integers,
+    found_by,
     root_of,
 )
 
@@ -74,13 +78,15 @@ def _fold_event(graph: Arrays, row: Integers) -> None:
 
 @loop
 def _mark(graph: Arrays, person: int, verdict: int, seen: int) -> None:
-    """Remember the latest word on a person."""
+    """Remember the latest word on a person, and how often they were found out since a reviewer last cleared them."""
     nodes = graph.nodes
     if verdict == SAYS_GENUINE and nodes[person, BORN] == 0:
         return
     enter(graph, person, seen)
     before = 1 if nodes[person, VERDICT] == SAYS_BAD else 0
     nodes[person, VERDICT] = verdict
+    findings = found_by(nodes, person, seen) + 1.0 if verdict == SAYS_BAD else 0.0
+    nodes[person, FOUND], nodes[person, FOUND_AT] = round(FINDING * findings), seen
     graph.circles[root_of(nodes, person), BAD] += (1 if verdict == SAYS_BAD else 0) - before
 
 

@@ -26,6 +26,8 @@ from features.graph.layout import (
     DEVICES,
     EARLIEST,
     FIRST,
+    FOUND,
+    FOUND_AT,
     HEAD,
     HUBS_NEW,
     IDENTITY,
@@ -115,7 +117,7 @@ def enter(graph: Arrays, at: int, seen: int) -> None:
         graph.totals[BIRTHS] += 1
         node[BORN], node[CAME] = graph.totals[BIRTHS], graph.totals[TODAY]
         node[EARLIEST], node[LATEST] = seen, seen
-        node[HEAD], node[VERDICT] = NONE, SAYS_NOTHING
+        node[HEAD], node[VERDICT], node[FOUND], node[FOUND_AT] = NONE, SAYS_NOTHING, 0, 0
         graph.degrees[at] = 0
         stand_alone(graph, at)
     node[LATEST] = max(node[LATEST], seen)

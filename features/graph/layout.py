@@ -1,7 +1,7 @@
 """Where the device graph keeps what: the columns of its arrays, and the three lookups that everything else uses.
 
 All state lies in a few arrays of numbers, so that a million people cost no garbage collection and a node costs a known
-number of bytes: 144, and 64 a tie, besides its key.
+number of bytes: 160, and 64 a tie, besides its key.
 """
 
 from typing import Final, NamedTuple
@@ -21,9 +21,10 @@ DEGREE_MAX: Final = 64
 USER, ANDROID_ID, IDFV, GAID, INSTALL, WEB, DESTINATION, IDENTITY, NETWORK, REFERRER = range(10)
 KINDS: Final = 10
 # Columns of nodes. BORN is 0 for a number without a node, and else grows with every node that enters; CAME is a day.
-# OLDEST and SIZE hold at a root, of its component.
-KIND, PARENT, BORN, EARLIEST, LATEST, CAME, HEAD, VERDICT, OLDEST, SIZE = range(10)
-NODE_WIDTH: Final = 10
+# OLDEST and SIZE hold at a root, of its component. FOUND counts what was found against a
+# person, in FINDINGs that fade, as of FOUND_AT.
+KIND, PARENT, BORN, EARLIEST, LATEST, CAME, HEAD, VERDICT, OLDEST, SIZE, FOUND, FOUND_AT = range(12)
+NODE_WIDTH: Final = 12
 # Columns of circles, which hold at a root: people, bad ones, devices of each kind, then the people who came, by day.
 USERS, BAD, RING_DAY, DEVICES, RING, CIRCLE_WIDTH = 0, 1, 2, 3, 8, 16
 # Columns of ties.
@@ -37,6 +38,10 @@ NONE, UNSEEN = -1, -2
 R_SEQUENCE, R_TIME, R_AS_OF, R_VERDICT, R_ATTESTED, R_IS_REFERRAL, R_IS_OUTCOME, R_USER, R_DEVICE = range(9)
 R_DESTINATION, R_IDENTITY, R_NETWORK, R_REFERRER, R_DEVICES, ROW_WIDTH = 9, 10, 11, 12, 13, 21
 SAYS_NOTHING, SAYS_BAD, SAYS_GENUINE = range(3)
+FINDING: Final = 1 << 20
+"""One finding, in the units of FOUND: whole numbers, so that snapshots hold them."""
+FINDING_HALF_DAYS: Final = 14
+"""A finding counts half after so long. Without fading, whoever stays long would collect the mistakes of partners."""
 
 
 class Arrays(NamedTuple):
@@ -59,6 +64,14 @@ def root_of(nodes: Integers, at: int) -> int:
     while nodes[at, PARENT] != at:
         at = nodes[at, PARENT]
     return at
+
+
+@loop
+def found_by(nodes: Integers, at: int, now: int) -> float:
+    """Findings against a person as of an instant, faded."""
+    if nodes[at, FOUND] == 0:
+        return 0.0
+    return float(nodes[at, FOUND] / FINDING * 0.5 ** (max(now - nodes[at, FOUND_AT], 0) / (FINDING_HALF_DAYS * DAY)))
 
 
 @loop

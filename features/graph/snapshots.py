@@ -18,7 +18,7 @@ from features.graph.layout import (
 )
 from features.graph.store import Store
 
-FORMAT: Final = "assay graph 1"
+FORMAT: Final = "assay graph 2"
 _ORDER: Final = ("nodes", "degrees", "circles", "ties", "unions", "totals")
 
 

@@ -108,5 +108,40 @@ GRAPH_FEATURES: Final = (
         "weight",
         "what two people share says more than what sixty share",
     ),
+    GraphFeature(
+        "graph__user_found",
+        "reversals for fraud, findings and bans since a reviewer last cleared this person, each halved every 14 days",
+        "findings",
+        "partners err once about anybody; who is taken for a fraud again and again is seldom none",
+    ),
+    GraphFeature(
+        "graph__user_device_days",
+        "days since this person was first seen on this device",
+        "days",
+        "a thief's phone is new to the account that it opens",
+    ),
+    GraphFeature(
+        "graph__user_destination_days",
+        "days since this person first named this payout destination",
+        "days",
+        "a thief pays out to a place that the owner never named",
+    ),
+    GraphFeature(
+        "graph__user_device_users",
+        "most people who have used one phone that this person has used",
+        reason="a partner reports no device, and the phone is shared all the same",
+    ),
+    GraphFeature(
+        "graph__user_neighbours_found",
+        "findings against others who share a phone, destination or identity with this person, 8 at most of each",
+        "findings",
+        "a ring is found out one account after the other, and the next one is already on the same phone",
+    ),
+    GraphFeature(
+        "graph__network_found",
+        "findings against each of the others who were seen on this network, smoothed",
+        "findings per person",
+        "a farm moves to new phones sooner than to a new home",
+    ),
 )
 """In the order in which the compiled reader writes them."""

@@ -27,8 +27,10 @@ from training.train import Spec, train
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC).date()
 TEST_SHARE: Final = 1 / 3
-# Few beside the honest who join meanwhile: a storm of attackers would teach that whoever is new is a fraud.
-PEOPLE_PER_FAMILY: Final = 24
+# Accounts of a family, for each person on the platform: few beside the honest who join meanwhile, since a storm of
+# attackers would teach that whoever is new is a fraud.
+FAMILY_SHARE: Final = 0.006
+PEOPLE_PER_FAMILY_MIN: Final = 24
 # Of the past whose labels have settled: what the boosters learn from, and where the calibration ends.
 TRAIN_SHARE, CALIBRATED_SHARE = 0.75, 0.97
 # Each figure of a total: words, floor, aim, and whether more is better.
@@ -44,7 +46,11 @@ def run(seed: int, family: str | None, users: int, days: int, policy: Path | Non
     """Simulate the past, train on it, let the attackers come, and report."""
     makers = [*SHIPPED, *([load_family(family)] if family else [])]
     scenario = Scenario(users=users, days=days, seed=seed, start=START)
-    setting = Setting(scenario, test_days=max(1, round(days * TEST_SHARE)), per_family=PEOPLE_PER_FAMILY)
+    setting = Setting(
+        scenario,
+        test_days=max(1, round(days * TEST_SHARE)),
+        per_family=max(PEOPLE_PER_FAMILY_MIN, round(FAMILY_SHARE * users)),
+    )
     with TemporaryDirectory(prefix="assay-bench-") as folder:
         decisions = rules(load_policy(policy or DEFAULT))
         measured = measure(fought(setting, makers, decisions, Path(folder) / "log"), Bootstrap(400))

@@ -32,7 +32,7 @@ def running(home: Home) -> Iterator[str]:
 def start(home: Home, port: int) -> subprocess.Popen[str]:
     """`assay serve` in a process of its own."""
     command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port)]
-    environment = os.environ | {"ASSAY_HOME": str(home.root)}
+    environment = os.environ | {"ASSAY_HOME": str(home.root), "ASSAY_DATABASE": ""}  # never that of a service
     return subprocess.Popen(  # noqa: S603  # our own command line, with a port of our own
         command, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

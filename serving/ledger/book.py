@@ -1,15 +1,32 @@
 """The double-entry book. Every function works inside the caller's unit of work and commits nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select
 
-from features.money import exponent_of
-from serving.ledger.accounts import ACCOUNT, TRANSFER
-from serving.ledger.refusals import ConflictingTransfer, InsufficientFunds, missing
+from serving.ledger.accounts import ACCOUNT, POSTED_MAX
+from serving.ledger.chain import EventKind
+from serving.ledger.core import Core, Event, Standing, short_of
+from serving.ledger.refusals import ConflictingTransfer, missing
 from serving.ledger.transfer import Account, Transfer, TransferKind
+
+__all__ = [
+    "POSTED_MAX",
+    "TRANSFERS_MAX",
+    "Balance",
+    "balance",
+    "exists",
+    "limit",
+    "lock",
+    "post",
+    "reverse",
+    "set_aside",
+    "set_aside_each",
+    "spend",
+    "spendable",
+]
 
 TRANSFERS_MAX: Final = 1_000
 """Transfers in one call of `post`; more would hold the one writer for too long."""
@@ -28,55 +45,56 @@ class Balance:
         return self.posted_micros - self.held_micros
 
 
-@dataclass(slots=True)
-class _Change:
-    posted: int = 0
-    pending_out: int = 0
+_STANDING: Final = select(
+    ACCOUNT.c.id, ACCOUNT.c.number, ACCOUNT.c.posted, ACCOUNT.c.pending_out, ACCOUNT.c.min_available, ACCOUNT.c.last
+).where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
 
 
-_BALANCES = (
-    select(ACCOUNT.c.id, ACCOUNT.c.posted, ACCOUNT.c.pending_out, ACCOUNT.c.min_available)
-    .where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(ACCOUNT.c.id)
-    .with_for_update()
-)
-_CHANGE = (
-    update(ACCOUNT)
-    .where(ACCOUNT.c.id == bindparam("account"))
-    .values(
-        posted=ACCOUNT.c.posted + bindparam("posted_change"),
-        pending_out=ACCOUNT.c.pending_out + bindparam("pending_change"),
-        version=ACCOUNT.c.version + 1,
-    )
-)
-_KNOWN = select(TRANSFER).where(TRANSFER.c.id.in_(bindparam("ids", expanding=True)))
-_OPEN = insert(ACCOUNT)
-_RECORD = insert(TRANSFER)
+def lock(connection: Connection) -> None:
+    """Begin to write to the book: from here to the end of the transaction, nobody else does.
+
+    Whatever else is locked in the same transaction is locked after this, so that no two writers wait for each other.
+    """
+    Core(connection)
 
 
 def post(connection: Connection, transfers: Sequence[Transfer], now: int) -> int:
     """Post all of `transfers` or none; the number that were new.
 
     A transfer that was posted before, or stands twice in the batch, counts once. The batch is judged by where it ends,
-    not by the order inside it. Raises `ConflictingTransfer` for a used id with another body, `InsufficientFunds`.
+    not by the order inside it. Raises `ConflictingTransfer` for a used id with another body, `InsufficientFunds`, and
+    `BeyondTheBook` for more than an account can count. What was held is spent by `holds.capture` alone.
     """
-    new = _unposted(connection, _distinct(transfers))
+    distinct = _distinct(transfers)
+    core = Core(connection, list(distinct))
+    new = _unposted(core, distinct)
+    if any(one.hold_id is not None for one in new):
+        raise ValueError("what is held is spent by holds.capture, which resolves the hold")
     if new:
-        _change_balances(connection, _changes(new))
-        connection.execute(_RECORD, [_row_of(transfer, now) for transfer in new])
+        core.append(new, (), now)
     return len(new)
+
+
+def spend(connection: Connection, transfers: Sequence[Transfer], ends: Sequence[Event], now: int) -> None:
+    """Post transfers that spend holds, together with the `ends` of those holds. Only holds call this."""
+    distinct = _distinct(transfers)
+    core = Core(connection, list(distinct))
+    new = _unposted(core, distinct)
+    if new or ends:
+        core.append(new, ends, now)
 
 
 def reverse(connection: Connection, transfer_id: str, cause_id: str, now: int) -> Transfer:
     """Undo a transfer by its mirror image, whose id follows from the original's. Again: no effect. Raises `Missing`."""
-    row = connection.execute(_KNOWN, {"ids": [transfer_id]}).one_or_none()
-    if row is None:
+    known = Core(connection, [transfer_id]).known()
+    if not known:
         raise missing("transfer", transfer_id)
+    _, debit, credit, amount_micros, *_ = known[0]
     mirror = Transfer(
         id=f"{transfer_id}/reversed",
-        debit=Account.parse(row.credit),
-        credit=Account.parse(row.debit),
-        amount_micros=row.amount_micros,
+        debit=Account.parse(credit),
+        credit=Account.parse(debit),
+        amount_micros=amount_micros,
         kind=TransferKind.REVERSAL,
         cause_id=cause_id,
         effective_at=now,
@@ -87,130 +105,80 @@ def reverse(connection: Connection, transfer_id: str, cause_id: str, now: int) -
 
 def balance(connection: Connection, account: Account) -> Balance:
     """An account that was never used has a balance of zero."""
-    row = connection.execute(_BALANCES, {"ids": [account.id]}).one_or_none()
-    return _balance_of(row) if row else Balance(0, 0, account.rule.min_available)
+    one = _standing(connection, [account])[account.id]
+    return Balance(one.posted, one.pending_out, one.min_available)
 
 
 def exists(connection: Connection, account: Account) -> bool:
-    return connection.execute(_BALANCES, {"ids": [account.id]}).first() is not None
+    """Whether it was ever used."""
+    return _standing(connection, [account])[account.id].number > 0
 
 
 def limit(connection: Connection, account: Account, min_available: int | None) -> None:
     """Set what must stay available (for a receivable, minus its credit limit). Raises `InsufficientFunds`."""
-    if not exists(connection, account):
-        connection.execute(_OPEN, [_opened(account, min_available=min_available)])
-        return
-    _assert_available(account, balance(connection, account).available_micros, min_available)
-    connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account.id).values(min_available=min_available))
+    core = Core(connection)
+    one = core.standing([account])[account.id]
+    available = one.posted - one.pending_out
+    if min_available is not None and available < min_available:
+        raise short_of(account, available, min_available, available)
+    core.append((), [Event(EventKind.LIMITED, account, min_available, {})], 0)
 
 
 def set_aside(connection: Connection, account: Account, micros: int) -> None:
-    """Raise (or, below zero, lower) what is held on `account`. Only holds call this. Raises `InsufficientFunds`."""
-    _change_balances(connection, {account: _Change(pending_out=micros)})
+    """Raise (or, below zero, lower) what is held on `account`. Raises `InsufficientFunds`."""
+    set_aside_each(connection, {account: micros})
 
 
-def _distinct(transfers: Sequence[Transfer]) -> list[Transfer]:
+def set_aside_each(connection: Connection, micros: Mapping[Account, int], now: int = 0) -> None:
+    """The same for several accounts, all or none. Only reservations call this: a hold is an event of its own."""
+    if micros:
+        events = [Event(EventKind.RESERVED, account, change, {}) for account, change in micros.items()]
+        Core(connection).append((), events, now)
+
+
+def spendable(connection: Connection, accounts: Iterable[Account]) -> dict[Account, int | None]:
+    """What can still leave each account or be held on it, in micros; None: no bound. Locks the book for a writer."""
+    asked = list(accounts)
+    standing = _standing(connection, asked)
+    return {account: _left(standing[account.id]) for account in asked}
+
+
+def _left(one: Standing) -> int | None:
+    return None if one.min_available is None else one.posted - one.pending_out - one.min_available
+
+
+def _standing(connection: Connection, accounts: Sequence[Account]) -> dict[str, Standing]:
+    """Who only reads locks nothing, and sees what its own snapshot holds."""
+    if not connection.get_execution_options().get("reads", False):
+        return Core(connection).standing(accounts)
+    rows = connection.execute(_STANDING, {"ids": [account.id for account in accounts]})
+    known = {row.id: Standing(*row[1:]) for row in rows}
+    return {one.id: known.get(one.id) or Standing(0, 0, 0, one.rule.min_available, 0) for one in accounts}
+
+
+def _distinct(transfers: Sequence[Transfer]) -> dict[str, Transfer]:
     if len(transfers) > TRANSFERS_MAX:
         raise ValueError(f"at most {TRANSFERS_MAX} transfers are posted at once, not {len(transfers)}")
     by_id: dict[str, Transfer] = {}
     for transfer in transfers:
-        if by_id.setdefault(transfer.id, transfer).body != transfer.body:
+        first = by_id.setdefault(transfer.id, transfer)
+        if first is not transfer and first.body != transfer.body:
             raise _conflict(transfer)
-    return list(by_id.values())
+    return by_id
 
 
-def _unposted(connection: Connection, transfers: Iterable[Transfer]) -> list[Transfer]:
-    wanted = {transfer.id: transfer for transfer in transfers}
-    for row in connection.execute(_KNOWN, {"ids": list(wanted)}):
-        body = row.debit, row.credit, row.amount_micros, row.kind, row.cause_id, row.hold_id
-        if wanted[row.id].body != body:
-            raise _conflict(wanted[row.id])
-        del wanted[row.id]
+def _unposted(core: Core, wanted: dict[str, Transfer]) -> list[Transfer]:
+    for id_, *body in core.known():
+        if wanted.pop(id_).body != tuple(body):
+            raise _conflict_of(id_)
     return list(wanted.values())
 
 
 def _conflict(transfer: Transfer) -> ConflictingTransfer:
+    return _conflict_of(transfer.id)
+
+
+def _conflict_of(id_: str) -> ConflictingTransfer:
     return ConflictingTransfer(
-        f"transfer {transfer.id!r} exists with another body: a new effect needs a new id", transfer_id=transfer.id
+        f"transfer {id_!r} exists with another body: a new effect needs a new id", transfer_id=id_
     )
-
-
-def _changes(transfers: Iterable[Transfer]) -> dict[Account, _Change]:
-    """The net change of each account: one update an account, however many transfers touch it."""
-    changes: dict[Account, _Change] = {}
-    for transfer in transfers:
-        source = changes.setdefault(transfer.debit, _Change())
-        source.posted -= transfer.amount_micros
-        source.pending_out -= transfer.amount_micros if transfer.hold_id else 0
-        changes.setdefault(transfer.credit, _Change()).posted += transfer.amount_micros
-    return changes
-
-
-def _change_balances(connection: Connection, changes: dict[Account, _Change]) -> None:
-    """All accounts are judged before the first is written: a caller may catch the refusal and go on."""
-    rows = connection.execute(_BALANCES, {"ids": [account.id for account in changes]})
-    known = {row.id: _balance_of(row) for row in rows}
-    for account, change in changes.items():
-        before = known.get(account.id, Balance(0, 0, account.rule.min_available))
-        after = before.available_micros + change.posted - change.pending_out
-        _assert_available(account, after, before.min_available, before.available_micros)
-    # Sorted, so that two writers lock accounts in one order and never wait for each other.
-    ordered = sorted(changes.items(), key=lambda item: item[0].id)
-    opened = [
-        _opened(account, change, account.rule.min_available) for account, change in ordered if account.id not in known
-    ]
-    changed = [_changed(account, change) for account, change in ordered if account.id in known]
-    if opened:
-        connection.execute(_OPEN, opened)
-    if changed:
-        connection.execute(_CHANGE, changed)
-
-
-def _assert_available(account: Account, after: int, minimum: int | None, before: int | None = None) -> None:
-    if minimum is not None and after < minimum:
-        available = after if before is None else before
-        raise InsufficientFunds(
-            f"{account.id} has {available} micros available and must keep {minimum}: {minimum - after} too few",
-            account=account.id,
-            available_micros=available,
-            min_available=minimum,
-            short_micros=minimum - after,
-        )
-
-
-def _opened(account: Account, change: _Change | None = None, min_available: int | None = None) -> dict[str, Any]:
-    first = change or _Change()
-    return {
-        "id": account.id,
-        "asset": account.asset,
-        "exponent": exponent_of(account.asset),
-        "kind": account.kind,
-        "owner": account.owner,
-        "posted": first.posted,
-        "pending_out": first.pending_out,
-        "min_available": min_available,
-        "version": 1,
-    }
-
-
-def _changed(account: Account, change: _Change) -> dict[str, Any]:
-    return {"account": account.id, "posted_change": change.posted, "pending_change": change.pending_out}
-
-
-def _row_of(transfer: Transfer, now: int) -> dict[str, Any]:
-    return {
-        "id": transfer.id,
-        "debit": transfer.debit.id,
-        "credit": transfer.credit.id,
-        "amount_micros": transfer.amount_micros,
-        "asset": transfer.asset,
-        "kind": transfer.kind,
-        "hold_id": transfer.hold_id,
-        "cause_id": transfer.cause_id,
-        "effective_at": transfer.effective_at,
-        "recorded_at": now,
-    }
-
-
-def _balance_of(row: Row[*tuple[Any, ...]]) -> Balance:
-    return Balance(row.posted, row.pending_out, row.min_available)

@@ -1,16 +1,22 @@
-"""Money set aside: counted out of what is available until it is captured or released, once."""
+"""Money set aside: counted out of what is available until it is captured or released, once, or runs out."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 
 from features.money import MICROS_MAX
 from serving.ledger import book
-from serving.ledger.accounts import HOLD
-from serving.ledger.refusals import AlreadyResolved, conflicting, missing
+from serving.ledger.accounts import ACCOUNT, HOLD
+from serving.ledger.chain import EventKind
+from serving.ledger.core import Core, Event
+from serving.ledger.refusals import AlreadyResolved, HoldExpired, conflicting, missing
 from serving.ledger.transfer import Account, Transfer, TransferKind
+
+EXPIRED_MAX: Final = book.TRANSFERS_MAX
+"""Holds that one sweep lets go; more would hold the one writer for too long."""
 
 
 class HoldState(StrEnum):
@@ -21,67 +27,125 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`amount_micros` of `account`, set aside because of `cause_id`. The caller chooses the id."""
+    """`amount_micros` of `account`, set aside because of `cause_id`, until `expires_at` (None: until it is resolved).
+
+    The caller chooses the id. A captured hold spent `captured_micros`; the rest was released.
+    """
 
     id: str
     account: Account
     amount_micros: int
     cause_id: str
     state: HoldState = HoldState.OPEN
+    expires_at: int | None = None
+    captured_micros: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.amount_micros <= MICROS_MAX:
             raise ValueError(f"a hold is of 1 to {MICROS_MAX} micros, not {self.amount_micros}")
 
 
-_FIND = select(HOLD).where(HOLD.c.id == bindparam("hold"))
-_RESOLVE = (
-    update(HOLD)
-    .where(HOLD.c.id == bindparam("hold"), HOLD.c.state == HoldState.OPEN)
-    .values(state=bindparam("resolved_as"), resolved_at=bindparam("now"))
+_FIND: Final = (
+    select(HOLD, ACCOUNT.c.id.label("account_id"))
+    .join(ACCOUNT, ACCOUNT.c.number == HOLD.c.account)
+    .where(HOLD.c.id.in_(bindparam("ids", expanding=True)))
 )
+_DUE: Final = (
+    select(HOLD.c.id)
+    .where(HOLD.c.state == text("'open'"), HOLD.c.expires_at.is_not(None), HOLD.c.expires_at <= bindparam("now"))
+    .order_by(HOLD.c.expires_at, HOLD.c.id)
+    .limit(bindparam("count"))
+)
+_RESOLVE: Final = (
+    update(HOLD)
+    .where(HOLD.c.id == bindparam("hold"))
+    .values(state=bindparam("resolved_as"), resolved_at=bindparam("now"), captured_micros=bindparam("captured"))
+)
+_OPEN: Final = insert(HOLD)
 
 
 def hold(connection: Connection, wanted: Hold, now: int) -> Hold:
     """Set money aside; the hold as it stands. Again with the same body: no effect, even after it was resolved.
 
-    Raises `InsufficientFunds` when less is available, `Conflicting` for a used id with another body.
+    Raises `InsufficientFunds` when less is available, `Conflicting` for a used id with another body, ValueError for a
+    hold that would be over before it begins.
     """
-    known = find(connection, wanted.id)
-    if known is None:
-        book.set_aside(connection, wanted.account, wanted.amount_micros)
-        connection.execute(insert(HOLD), [_row_of(wanted, now)])
-        return wanted
-    if replace(known, state=wanted.state) != wanted:
-        raise conflicting("hold", wanted.id)
-    return known
+    return hold_each(connection, [wanted], now)[0]
 
 
-def capture(connection: Connection, hold_id: str, credit: Account, now: int) -> Transfer:
-    """Spend the whole hold to `credit`. Again to the same account: no effect.
+def hold_each(connection: Connection, wanted: Sequence[Hold], now: int) -> list[Hold]:
+    """The same for many, all or none, in their order."""
+    book.lock(connection)
+    known = find_each(connection, [one.id for one in wanted])
+    new: dict[str, Hold] = {}
+    for one in wanted:
+        before = known.get(one.id) or new.setdefault(one.id, one)
+        if replace(before, state=one.state, captured_micros=one.captured_micros) != one:
+            raise conflicting("hold", one.id)
+    if new:
+        _open(connection, list(new.values()), now)
+    return [known.get(one.id) or one for one in wanted]
 
-    Raises `Missing`, `AlreadyResolved` if it was released, `ConflictingTransfer` if it was captured to another account.
+
+def capture(
+    connection: Connection, hold_id: str, credit: Account, now: int, amount_micros: int | None = None
+) -> Transfer:
+    """Spend the hold to `credit`, whole or `amount_micros` of it; the rest is released. Again alike: no effect.
+
+    Raises `Missing`, `AlreadyResolved` if it was released, `HoldExpired` if its time has run out, `ConflictingTransfer`
+    if it was captured otherwise, ValueError for more than was held.
     """
-    held = _resolve(connection, hold_id, HoldState.CAPTURED, now)[0]
-    transfer = Transfer(
-        id=capture_id(hold_id),
-        debit=held.account,
-        credit=credit,
-        amount_micros=held.amount_micros,
-        kind=TransferKind.CAPTURE,
-        cause_id=held.cause_id,
-        effective_at=now,
-        hold_id=hold_id,
-    )
-    book.post(connection, [transfer], now)
-    return transfer
+    amounts = {} if amount_micros is None else {hold_id: amount_micros}
+    return capture_each(connection, {hold_id: credit}, now, amounts=amounts)[0]
+
+
+def capture_each(
+    connection: Connection,
+    credits_: Mapping[str, Account],
+    now: int,
+    after: Mapping[str, Sequence[Transfer]] | None = None,
+    amounts: Mapping[str, int] | None = None,
+) -> list[Transfer]:
+    """The same for many, all or none; right `after` each, in the same posting, what follows from it.
+
+    A hold that `amounts` does not name is captured whole.
+    """
+    book.lock(connection)
+    held = _existing(connection, credits_)
+    captures = [_capture(held[id_], credit, now, (amounts or {}).get(id_)) for id_, credit in credits_.items()]
+    resolved = [one for one in captures if _is_due(held[one.hold_id or ""], HoldState.CAPTURED, now)]
+    _resolve(connection, {one.hold_id or "": one.amount_micros for one in resolved}, HoldState.CAPTURED, now)
+    ends = {one.id: _end(held[one.hold_id or ""], EventKind.CAPTURED, one.amount_micros) for one in resolved}
+    follow = after or {}
+    transfers = [one for first in captures for one in (first, *follow.get(first.hold_id or "", ()))]
+    for start in range(0, len(transfers), book.TRANSFERS_MAX):
+        chunk = transfers[start : start + book.TRANSFERS_MAX]
+        book.spend(connection, chunk, [ends[one.id] for one in chunk if one.id in ends], now)
+    return captures
 
 
 def release(connection: Connection, hold_id: str, now: int) -> None:
     """Make the money available again. Again: no effect. Raises `Missing`, `AlreadyResolved` if it was captured."""
-    held, is_new = _resolve(connection, hold_id, HoldState.RELEASED, now)
-    if is_new:
-        book.set_aside(connection, held.account, -held.amount_micros)
+    release_each(connection, [hold_id], now)
+
+
+def release_each(connection: Connection, hold_ids: Collection[str], now: int) -> None:
+    """The same for many, all or none."""
+    book.lock(connection)
+    held = _existing(connection, hold_ids)
+    due = [one for one in held.values() if _is_due(one, HoldState.RELEASED, now)]
+    _let_go(connection, due, EventKind.RELEASED, now)
+
+
+def expire(connection: Connection, now: int, limit: int = EXPIRED_MAX) -> int:
+    """Release at most `limit` holds whose time has run out, the oldest first; how many. Fewer: none is left."""
+    asked = {"now": now, "count": min(limit, EXPIRED_MAX)}
+    if connection.execute(_DUE, asked).first() is None:
+        return 0  # which is so nearly always, and then nobody else need wait
+    book.lock(connection)
+    due = connection.execute(_DUE, asked).scalars().all()
+    _let_go(connection, list(_existing(connection, due).values()), EventKind.EXPIRED, now)
+    return len(due)
 
 
 def capture_id(hold_id: str) -> str:
@@ -90,39 +154,113 @@ def capture_id(hold_id: str) -> str:
 
 
 def find(connection: Connection, hold_id: str) -> Hold | None:
-    row = connection.execute(_FIND, {"hold": hold_id}).one_or_none()
-    return _hold_of(row) if row else None
+    return find_each(connection, [hold_id]).get(hold_id)
+
+
+def find_each(connection: Connection, hold_ids: Collection[str]) -> dict[str, Hold]:
+    """Those that exist, by id."""
+    rows = connection.execute(_FIND, {"ids": list(hold_ids)}) if hold_ids else ()
+    return {row.id: _hold_of(row) for row in rows}
 
 
 def get(connection: Connection, hold_id: str) -> Hold:
     """Raises `Missing`."""
-    found = find(connection, hold_id)
-    if found is None:
-        raise missing("hold", hold_id)
-    return found
+    return _existing(connection, [hold_id])[hold_id]
 
 
-def _resolve(connection: Connection, hold_id: str, state: HoldState, now: int) -> tuple[Hold, bool]:
-    """The hold, and whether this call resolved it."""
-    changed = connection.execute(_RESOLVE, {"hold": hold_id, "resolved_as": state, "now": now}).rowcount == 1
-    held = get(connection, hold_id)
-    if held.state is not state:
-        raise AlreadyResolved(f"hold {hold_id!r} was {held.state} before", hold_id=hold_id, state=held.state)
-    return held, changed
+def _existing(connection: Connection, hold_ids: Collection[str]) -> dict[str, Hold]:
+    """By id, in the order that was asked for. Raises `Missing`."""
+    found = find_each(connection, hold_ids)
+    for hold_id in hold_ids:
+        if hold_id not in found:
+            raise missing("hold", hold_id)
+    return {hold_id: found[hold_id] for hold_id in hold_ids}
 
 
-def _row_of(wanted: Hold, now: int) -> dict[str, Any]:
+def _open(connection: Connection, wanted: Sequence[Hold], now: int) -> None:
+    for one in wanted:
+        if one.expires_at is not None and one.expires_at <= now:
+            raise ValueError(f"hold {one.id!r} expires at {one.expires_at}, which is not after {now}")
+    core = Core(connection)
+    core.append((), [_begin(one) for one in wanted], now)
+    standing = core.standing([one.account for one in wanted])
+    connection.execute(_OPEN, [_row_of(one, standing[one.account.id].number, now) for one in wanted])
+
+
+def _is_due(held: Hold, wanted: HoldState, now: int) -> bool:
+    """Whether it is still open. Raises `AlreadyResolved` if it was resolved otherwise, `HoldExpired`."""
+    if held.state is HoldState.OPEN:
+        if wanted is HoldState.CAPTURED and held.expires_at is not None and held.expires_at <= now:
+            message = f"hold {held.id!r} has expired: ask for a new one under a new id"
+            raise HoldExpired(message, hold_id=held.id, expires_at=held.expires_at)
+        return True
+    if held.state is not wanted:
+        raise AlreadyResolved(f"hold {held.id!r} was {held.state} before", hold_id=held.id, state=held.state)
+    return False
+
+
+def _let_go(connection: Connection, held: Sequence[Hold], kind: EventKind, now: int) -> None:
+    if held:
+        Core(connection).append((), [_end(one, kind, 0) for one in held], now)
+        _resolve(connection, {one.id: 0 for one in held}, HoldState.RELEASED, now)
+
+
+def _resolve(connection: Connection, captured: Mapping[str, int], state: HoldState, now: int) -> None:
+    """`captured`: what each hold spent, by its id."""
+    rows = [
+        {"hold": id_, "resolved_as": state.value, "now": now, "captured": micros} for id_, micros in captured.items()
+    ]
+    if rows:
+        connection.execute(_RESOLVE, rows)
+
+
+def _capture(held: Hold, credit: Account, now: int, amount_micros: int | None) -> Transfer:
+    amount = held.amount_micros if amount_micros is None else amount_micros
+    if not 0 < amount <= held.amount_micros:
+        raise ValueError(f"of hold {held.id!r} 1 to {held.amount_micros} micros can be captured, not {amount}")
+    return Transfer(
+        id=capture_id(held.id),
+        debit=held.account,
+        credit=credit,
+        amount_micros=amount,
+        kind=TransferKind.CAPTURE,
+        cause_id=held.cause_id,
+        effective_at=now,
+        hold_id=held.id,
+    )
+
+
+def _begin(wanted: Hold) -> Event:
+    body = {"id": wanted.id, "cause": wanted.cause_id, "expires_at": wanted.expires_at}
+    return Event(EventKind.HELD, wanted.account, wanted.amount_micros, body)
+
+
+def _end(held: Hold, kind: EventKind, captured: int) -> Event:
+    """What was held no longer is, whatever became of it."""
+    return Event(kind, held.account, -held.amount_micros, {"id": held.id, "captured": captured})
+
+
+def _row_of(wanted: Hold, number: int, now: int) -> dict[str, Any]:
     return {
         "id": wanted.id,
-        "account": wanted.account.id,
-        "asset": wanted.account.asset,
+        "account": number,
         "amount_micros": wanted.amount_micros,
-        "state": HoldState.OPEN,
+        "state": HoldState.OPEN.value,
         "cause_id": wanted.cause_id,
         "opened_at": now,
         "resolved_at": None,
+        "expires_at": wanted.expires_at,
+        "captured_micros": 0,
     }
 
 
 def _hold_of(row: Row[Any]) -> Hold:
-    return Hold(row.id, Account.parse(row.account), row.amount_micros, row.cause_id, HoldState(row.state))
+    return Hold(
+        id=row.id,
+        account=Account.parse(row.account_id),
+        amount_micros=row.amount_micros,
+        cause_id=row.cause_id,
+        state=HoldState(row.state),
+        expires_at=row.expires_at,
+        captured_micros=row.captured_micros,
+    )

@@ -6,8 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from serving.ledger import book
+from serving.ledger.debts import Matured, collect
 from serving.ledger.rewards import REWARD, RewardState, get_reward, state_of
 from serving.ledger.transfer import Account, AccountKind, Transfer, TransferKind
+from serving.outbox.changes import Told, tell
+from serving.outbox.told import of_maturity
 
 _DUE = (
     select(REWARD)
@@ -46,12 +49,23 @@ def release_on_hold(connection: Connection, event_id: str, now: int) -> RewardSt
 
 
 def _make_available(connection: Connection, rewards: Sequence[Row[Any]], now: int) -> None:
-    book.post(
-        connection, [_maturity(reward) for reward in rewards if reward.reward_micros > reward.reversed_micros], now
-    )
+    left = [reward for reward in rewards if reward.reward_micros > reward.reversed_micros]
+    book.post(connection, [_maturity(reward) for reward in left], now)
+    collect(connection, map(_matured, left), now)
+    tell(connection, *(_told(reward, now) for reward in left))
     moves = [{"event": reward.event_id, "new_state": RewardState.AVAILABLE, "now": now} for reward in rewards]
     if moves:
         connection.execute(_MOVE, moves)
+
+
+def _told(reward: Row[Any], now: int) -> Told:
+    return of_maturity(
+        reward.event_id, reward.user_id, reward.reward_micros - reward.reversed_micros, reward.currency, now
+    )
+
+
+def _matured(reward: Row[Any]) -> Matured:
+    return Matured(reward.event_id, reward.user_id, reward.currency, reward.reward_micros - reward.reversed_micros)
 
 
 def _maturity(reward: Row[Any]) -> Transfer:

@@ -27,8 +27,18 @@ class InsufficientFunds(Refusal):
     status: ClassVar[int] = 402
 
 
+class BeyondTheBook(Refusal):
+    """An account would hold more than can be counted exactly."""
+
+    status: ClassVar[int] = 422
+
+
 class AlreadyResolved(Refusal):
     """A hold was captured or released before, and resolves only once."""
+
+
+class HoldExpired(AlreadyResolved):
+    """A hold's time ran out before it was captured: its money is free, or will be at the next sweep."""
 
 
 class Missing(Refusal):

@@ -1,5 +1,6 @@
 """What a person earns, from the credit until it matures, on top of the book."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -14,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    func,
     insert,
     select,
 )
@@ -21,11 +23,12 @@ from sqlalchemy import (
 from serving.database import METADATA
 from serving.ledger import book
 from serving.ledger.accounts import ACCOUNT_ID, ASSET
+from serving.ledger.advances import UNATTRIBUTED, Advance, Dates, count
+from serving.ledger.debts import Matured, collect
 from serving.ledger.refusals import conflicting, missing
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
-
-UNATTRIBUTED: Final = "unattributed"
-"""Who owes revenue that names neither partner nor campaign."""
+from serving.outbox.changes import tell
+from serving.outbox.told import of_maturity
 
 
 class RewardState(StrEnum):
@@ -33,6 +36,7 @@ class RewardState(StrEnum):
     AVAILABLE = "available"
     ON_HOLD = "on_hold"
     REVERSED = "reversed"
+    ACCRUED = "accrued"
 
 
 class Funding(StrEnum):
@@ -44,7 +48,11 @@ class Funding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """One earning. `funding` None: prepaid if the campaign was ever funded, otherwise postpaid."""
+    """One earning. `funding` None: prepaid if the campaign was ever funded, otherwise postpaid.
+
+    What was reserved names its accounts: `funder` bears the revenue, `payer` the reward (None: the platform's expense).
+    `final_at`: when its partner can no longer take it back; None: not known.
+    """
 
     event_id: str
     user_id: str
@@ -56,6 +64,9 @@ class Reward:
     partner_id: str | None = None
     funding: Funding | None = None
     on_hold: bool = False
+    funder: Account | None = None
+    payer: Account | None = None
+    final_at: int | None = None
 
     def __post_init__(self) -> None:
         if self.reward_micros < 0 or self.revenue_micros < 0:
@@ -91,20 +102,32 @@ REWARD = Table(
     Column("matures_at", BigInteger, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("payer", ACCOUNT_ID),
+    Column("borne_micros", BigInteger),
+    Column("final_at", BigInteger),
     CheckConstraint("reversed_micros >= 0 AND reversed_micros <= reward_micros", name="reward_reversed"),
     CheckConstraint(
         "revenue_returned_micros >= 0 AND revenue_returned_micros <= revenue_micros", name="reward_revenue_returned"
     ),
     Index("reward_due", "state", "matures_at"),
     Index("reward_of_user", "user_id"),
+    Index("reward_recorded", "recorded_at"),
 )
+"""`reversed_micros`: taken from the person, or borne by the reserve, of which `borne_micros` (nothing: none) still is.
+"""
+
+KEPT: Final = REWARD.c.reward_micros - REWARD.c.reversed_micros + func.coalesce(REWARD.c.borne_micros, 0)
+"""What the person was left of a reward, whoever bore the rest."""
 
 _FIND = select(REWARD).where(REWARD.c.event_id == bindparam("event"))
+_FIND_ALL = select(REWARD).where(REWARD.c.event_id.in_(bindparam("events", expanding=True)))
 _RECORD = insert(REWARD)
 
 
-def fund_campaign(connection: Connection, deposit: Deposit, now: int) -> None:
-    """Fill a campaign's prepaid budget; from then on its rewards are paid out of it and stop when it is empty."""
+def fund_campaign(connection: Connection, deposit: Deposit, now: int) -> bool:
+    """Fill a campaign's prepaid budget; from then on its rewards are paid out of it and stop when it is empty. Whether
+    the deposit is new. Raises `Conflicting` for its id with another body.
+    """
     transfer = Transfer(
         id=deposit.id,
         debit=Account(AccountKind.CASH, PLATFORM, deposit.currency),
@@ -114,7 +137,7 @@ def fund_campaign(connection: Connection, deposit: Deposit, now: int) -> None:
         cause_id=deposit.id,
         effective_at=now,
     )
-    book.post(connection, [transfer], now)
+    return book.post(connection, [transfer], now) == 1
 
 
 def credit_reward(
@@ -125,20 +148,34 @@ def credit_reward(
     A new receivable is opened with `credit_limit_micros` (None: unlimited); `book.limit` changes it later.
     Raises `InsufficientFunds` when the budget or the credit limit is too small, `Conflicting` for another body.
     """
-    known = find_reward(connection, reward.event_id)
-    if known is not None:
-        return _same(known, reward)
-    funder = _funder(connection, reward)
-    if (
-        credit_limit_micros is not None
-        and funder.kind is AccountKind.RECEIVABLE
-        and not book.exists(connection, funder)
-    ):
-        book.limit(connection, funder, -credit_limit_micros)
-    state = state_of(reward.on_hold, reward.matures_at, now)
-    book.post(connection, _credits(reward, funder, state, now), now)
-    connection.execute(_RECORD, [_row_of(reward, funder, state, now)])
-    return state
+    return credit_rewards(connection, [reward], now, credit_limit_micros=credit_limit_micros)[0]
+
+
+def credit_rewards(
+    connection: Connection, rewards: Sequence[Reward], now: int, *, credit_limit_micros: int | None = None
+) -> list[RewardState]:
+    """The same for many, all or none; at most half as many as `book.post` takes."""
+    known = {row.event_id: row for row in connection.execute(_FIND_ALL, {"events": [one.event_id for one in rewards]})}
+    standing = {one.event_id: standing_of(known[one.event_id], one) for one in rewards if one.event_id in known}
+    new: dict[str, Reward] = {}
+    for reward in rewards:
+        if reward.event_id not in known and new.setdefault(reward.event_id, reward) != reward:
+            raise conflicting("reward", reward.event_id)
+    if not new:
+        return [standing[one.event_id] for one in rewards]
+    transfers, rows = [], []
+    for reward in new.values():
+        funder = reward.funder or _funder(connection, reward, credit_limit_micros)
+        state = standing[reward.event_id] = state_of(reward.on_hold, reward.matures_at, now)
+        transfers += _credits(reward, funder, state, now)
+        rows.append(row_of(reward, funder, state, now))
+    book.post(connection, transfers, now)
+    connection.execute(_RECORD, rows)
+    count(connection, map(advance_of, new.values()))
+    mature = [one for one in new.values() if standing[one.event_id] is RewardState.AVAILABLE]
+    collect(connection, map(_matured, mature), now)
+    tell(connection, *(of_maturity(one.event_id, one.user_id, one.reward_micros, one.currency, now) for one in mature))
+    return [standing[one.event_id] for one in rewards]
 
 
 def find_reward(connection: Connection, event_id: str) -> Row[Any] | None:
@@ -160,20 +197,42 @@ def state_of(on_hold: bool, matures_at: int, now: int) -> RewardState:
     return RewardState.AVAILABLE if matures_at <= now else RewardState.PENDING
 
 
-def _funder(connection: Connection, reward: Reward) -> Account:
-    budget = Account(AccountKind.BUDGET, reward.campaign_id or UNATTRIBUTED, reward.currency)
-    if reward.funding is Funding.PREPAID:
+def funder_of(
+    connection: Connection,
+    currency: str,
+    campaign_id: str | None,
+    partner_id: str | None,
+    *,
+    funding: Funding | None = None,
+    credit_limit_micros: int | None = None,
+) -> Account:
+    """Who bears revenue: the campaign's budget, or a receivable, which is opened with its credit limit."""
+    budget = Account(AccountKind.BUDGET, campaign_id or UNATTRIBUTED, currency)
+    if funding is Funding.PREPAID:
         return budget
-    if reward.funding is None and reward.campaign_id and book.exists(connection, budget):
+    if funding is None and campaign_id and book.exists(connection, budget):
         return budget
-    owner = reward.partner_id or reward.campaign_id or UNATTRIBUTED
-    return Account(AccountKind.RECEIVABLE, owner, reward.currency)
+    receivable = Account(AccountKind.RECEIVABLE, partner_id or campaign_id or UNATTRIBUTED, currency)
+    if credit_limit_micros is not None and not book.exists(connection, receivable):
+        book.limit(connection, receivable, -credit_limit_micros)
+    return receivable
+
+
+def _funder(connection: Connection, reward: Reward, credit_limit_micros: int | None) -> Account:
+    return funder_of(
+        connection,
+        reward.currency,
+        reward.campaign_id,
+        reward.partner_id,
+        funding=reward.funding,
+        credit_limit_micros=credit_limit_micros,
+    )
 
 
 def _credits(reward: Reward, funder: Account, state: RewardState, now: int) -> list[Transfer]:
     wallet = AccountKind.WALLET_AVAILABLE if state is RewardState.AVAILABLE else AccountKind.WALLET_PENDING
     revenue = Account(AccountKind.REVENUE, PLATFORM, reward.currency)
-    expense = Account(AccountKind.REWARD_EXPENSE, PLATFORM, reward.currency)
+    expense = reward.payer or Account(AccountKind.REWARD_EXPENSE, PLATFORM, reward.currency)
     person = Account(wallet, reward.user_id, reward.currency)
     legs = (
         (TransferKind.REVENUE, funder, revenue, reward.revenue_micros),
@@ -194,15 +253,29 @@ def _credits(reward: Reward, funder: Account, state: RewardState, now: int) -> l
     ]
 
 
-def _same(known: Row[Any], reward: Reward) -> RewardState:
-    """Maturity and hold are left out: a retry may be decided later than the original."""
+def advance_of(reward: Reward) -> Advance:
+    """What it adds to its partner's exposure."""
+    dates = Dates(reward.matures_at, reward.matures_at if reward.final_at is None else reward.final_at)
+    return Advance(reward.partner_id, reward.currency, dates, reward.reward_micros)
+
+
+def _matured(reward: Reward) -> Matured:
+    return Matured(reward.event_id, reward.user_id, reward.currency, reward.reward_micros)
+
+
+def standing_of(known: Row[Any], reward: Reward) -> RewardState:
+    """Where a known reward (its row) stands. Raises `Conflicting` for another body.
+
+    Maturity and hold are left out: a retry may be decided later than the original.
+    """
     parts = ("user_id", "campaign_id", "partner_id", "revenue_micros", "reward_micros", "currency")
     if any(getattr(known, part) != getattr(reward, part) for part in parts):
         raise conflicting("reward", reward.event_id)
     return RewardState(known.state)
 
 
-def _row_of(reward: Reward, funder: Account, state: RewardState, now: int) -> dict[str, Any]:
+def row_of(reward: Reward, funder: Account, state: RewardState, now: int) -> dict[str, Any]:
+    """Its row of the table `reward`."""
     return {
         "event_id": reward.event_id,
         "user_id": reward.user_id,
@@ -218,4 +291,6 @@ def _row_of(reward: Reward, funder: Account, state: RewardState, now: int) -> di
         "matures_at": reward.matures_at,
         "recorded_at": now,
         "updated_at": now,
+        "payer": None if reward.payer is None else reward.payer.id,
+        "final_at": reward.final_at,
     }

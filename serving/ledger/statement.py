@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
-from serving.ledger.accounts import ACCOUNT, TRANSFER
+from serving.ledger.accounts import ACCOUNT
+from serving.ledger.history import history
 from serving.ledger.transfer import Account, AccountKind, Side, TransferKind
 
 ENTRIES_MAX: Final = 1_000
@@ -27,31 +28,34 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class TrialLine:
-    """The accounts of one kind in one asset; a line that stands on the side opposite to `normal` deserves a look."""
+    """The accounts of one kind in one asset; a line that stands on the side opposite to `normal` deserves a look.
+
+    `exponent`: the decimals in which the asset is paid; amounts are micros whatever it is.
+    """
 
     asset: str
+    exponent: int
     kind: AccountKind
     normal: Side
     debit_micros: int
     credit_micros: int
 
 
+_HISTORY: Final = history()
+_PAGE: Final = select(_HISTORY).order_by(_HISTORY.c.sequence).limit(bindparam("count"))
+
+
 def statement(connection: Connection, account: Account, after: int = 0, limit: int = ENTRIES_MAX) -> list[Entry]:
     """What happened to `account` after sequence `after`, oldest first, at most `limit` (and `ENTRIES_MAX`) entries."""
-    query = (
-        select(TRANSFER)
-        .where(or_(TRANSFER.c.debit == account.id, TRANSFER.c.credit == account.id), TRANSFER.c.sequence > after)
-        .order_by(TRANSFER.c.sequence)
-        .limit(min(limit, ENTRIES_MAX))
-    )
-    return [_entry_of(row, account) for row in connection.execute(query)]
+    asked = {"account": account.id, "after": after, "count": min(limit, ENTRIES_MAX)}
+    return [_entry_of(row, account) for row in connection.execute(_PAGE, asked)]
 
 
 def trial_balance(connection: Connection) -> list[TrialLine]:
     """One line an asset and kind; in each asset the debits equal the credits."""
     query = (
-        select(ACCOUNT.c.asset, ACCOUNT.c.kind, func.sum(ACCOUNT.c.posted).label("posted"))
-        .group_by(ACCOUNT.c.asset, ACCOUNT.c.kind)
+        select(ACCOUNT.c.asset, ACCOUNT.c.exponent, ACCOUNT.c.kind, func.sum(ACCOUNT.c.posted).label("posted"))
+        .group_by(ACCOUNT.c.asset, ACCOUNT.c.exponent, ACCOUNT.c.kind)
         .order_by(ACCOUNT.c.asset, ACCOUNT.c.kind)
     )
     return [_line_of(row) for row in connection.execute(query)]
@@ -60,7 +64,7 @@ def trial_balance(connection: Connection) -> list[TrialLine]:
 def _line_of(row: Row[*tuple[Any, ...]]) -> TrialLine:
     kind, posted = AccountKind(row.kind), int(row.posted)
     normal = Account(kind, "", row.asset).rule.normal
-    return TrialLine(row.asset, kind, normal, debit_micros=max(-posted, 0), credit_micros=max(posted, 0))
+    return TrialLine(row.asset, row.exponent, kind, normal, debit_micros=max(-posted, 0), credit_micros=max(posted, 0))
 
 
 def _entry_of(row: Row[Any], account: Account) -> Entry:

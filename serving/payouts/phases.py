@@ -1,97 +1,30 @@
-"""The three phases of paying, each safe to repeat: commit the attempt, ask the provider, apply what it answered.
+"""The second and the third phase of paying: ask the provider, and apply what it answered; each is safe to repeat.
 
-The provider's key is committed before the call, so that after a crash at any point the same payment is looked up, and
-never sent under a second key. Money is given back only on a definite refusal or return; unknown never compensates.
+The first phase (see claims) has committed a provider's key before the call, so that after a crash at any point the same
+payment is looked up, and never sent under a second key. Each phase does a group as it does one, in one commit.
 """
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Index,
-    Row,
-    Select,
-    String,
-    Table,
-    UniqueConstraint,
-    and_,
-    insert,
-    or_,
-    select,
-    update,
-)
+import structlog
+from sqlalchemy import Connection, Row
 
-from serving.database import METADATA
-from serving.ledger import book, holds
+from serving.ledger import holds
 from serving.ledger.holds import HoldState
 from serving.ledger.refusals import missing
-from serving.ledger.transfer import Account, AccountKind, Transfer, TransferKind
-from serving.payouts.provider import Absent, Accepted, Answer, Provider, Refused, Returned, Settled, Unknown
-from serving.payouts.saga import PAYOUT, Payout, State, get, move, swap
+from serving.payouts import attempts
+from serving.payouts.attempts import Attempt
+from serving.payouts.effects import Due, apply_each, effect_of
+from serving.payouts.moves import IllegalMove
+from serving.payouts.provider import Absent, Accepted, Answer, BatchProvider, PaymentOrder, Provider, Settled, Unknown
+from serving.payouts.providers.limits import NotSent
+from serving.payouts.saga import Payout, get_each
 
-PATIENCE_MICROS: Final = 60 * 1_000_000
-"""For so long after a claim the payout is left alone: its caller may still be waiting for the provider."""
+Said = tuple[Row[Any], Answer]
+"""An attempt, and what was answered to it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try to pay. `outcome` is the last answer's name, None before the first."""
-
-    payout_id: str
-    provider: str
-    provider_key: str
-    outcome: str | None
-    created_at: int
-    destination: str
-    amount_micros: int
-    currency: str
-    is_first: bool
-
-
-PAYOUT_ATTEMPT = Table(
-    "payout_attempt",
-    METADATA,
-    Column("id", String(255), primary_key=True),
-    Column("payout_id", String(128), ForeignKey("payout.id"), nullable=False),
-    Column("provider", String(64), nullable=False),
-    Column("provider_key", String(64), nullable=False),
-    Column("outcome", String(16)),
-    Column("created_at", BigInteger, nullable=False),
-    Column("answered_at", BigInteger),
-    Column("provider_reference", String(255)),
-    UniqueConstraint("provider_key", name="payout_attempt_key"),
-    Index("payout_attempt_of_payout", "payout_id"),
-)
-
-
-def due(connection: Connection, now: int, limit: int) -> list[str]:
-    """Payouts to send or to ask about, the longest waiting first."""
-    query = select(PAYOUT.c.id).where(_is_due(now)).order_by(PAYOUT.c.updated_at, PAYOUT.c.id).limit(limit)
-    return list(connection.scalars(query))
-
-
-def claim(connection: Connection, payout_id: str, provider: str, now: int) -> Attempt | None:
-    """Phase 1: commit the attempt and its key, or take up the one that was left behind. None: nothing is due.
-
-    The attempt stays with the provider that it began with: None as well when `provider` is another.
-    """
-    if connection.scalar(select(PAYOUT.c.id).where(PAYOUT.c.id == payout_id, _is_due(now))) is None:
-        return None
-    payout = get(connection, payout_id)
-    if payout.attempt_count == 0:
-        connection.execute(insert(PAYOUT_ATTEMPT), [_new_attempt(payout, provider, now)])
-    row = connection.execute(_attempts_of(payout)).one()
-    if row.provider != provider:
-        return None
-    swap(connection, payout, now, attempt_count=1)
-    return _attempt_of(row, payout, is_first=payout.attempt_count == 0)
+log = structlog.get_logger()
 
 
 def ask(provider: Provider, attempt: Attempt, now: int) -> Answer:
@@ -100,147 +33,107 @@ def ask(provider: Provider, attempt: Attempt, now: int) -> Answer:
         if attempt.is_first:
             return _send(provider, attempt)
         answer = provider.lookup(attempt.provider_key)
-        is_alive = now - attempt.created_at < provider.key_lifetime_micros
-        if isinstance(answer, Absent) and is_alive and attempt.outcome != "accepted":
-            return _send(provider, attempt)
+        if not isinstance(answer, Absent) or attempt.outcome == "accepted":
+            return answer
+        if now - attempt.created_at >= provider.key_lifetime_micros or not attempt.destination:
+            return Unknown("the provider may have forgotten the key: it is never sent again")
+        return _send(provider, attempt)
     except OSError as lost:
         return Unknown(str(lost))
-    return answer
+
+
+def ask_each(provider: Provider, asked: Sequence[Attempt], now: int) -> dict[str, Answer]:
+    """The same for a group, by provider key: in one call what is new, where the provider takes many in one call.
+
+    A defect in one answer is logged and is no answer; it costs the others nothing.
+    """
+    new = [one for one in asked if one.is_first]
+    answers: dict[str, Answer] = {}
+    if len(new) > 1 and isinstance(provider, BatchProvider):
+        for start in range(0, len(new), provider.batch_max):
+            answers |= _send_batch(provider, new[start : start + provider.batch_max])
+    for one in asked:
+        if one.provider_key not in answers:
+            answers[one.provider_key] = _ask_safely(provider, one, now)
+    return answers
 
 
 def learn(connection: Connection, provider_key: str, answer: Answer, now: int) -> Payout:
     """Phase 3, and the door for a provider's own notifications: apply the answer, whatever arrived before it.
 
-    Raises `Missing` for an unknown key, `IllegalMove` for an answer that contradicts an earlier one (paid, then
-    refused): the book keeps the earlier one.
+    Of several payouts that are one payment all follow, and the first is returned. Raises `Missing` for an unknown
+    key, `IllegalMove` for an answer that contradicts an earlier one (paid, then refused): the book keeps the earlier.
     """
-    row = connection.execute(select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.provider_key == provider_key)).one_or_none()
-    if row is None:
+    rows = attempts.by_key(connection, [provider_key]).get(provider_key)
+    if rows is None:
         raise missing("payout attempt", provider_key)
-    payout = get(connection, row.payout_id)
-    if payout.state in _NOTHING_NEW[type(answer)]:
-        return payout
-    after = _EFFECTS[type(answer)](connection, payout, row.provider, now)
-    if after is payout and isinstance(answer, Absent | Unknown):
-        return payout  # nothing was learned: what is on record, perhaps an acceptance, stands
+    after = _learned(connection, [(row, answer) for row in rows], now, is_strict=True)
+    return after[next(row.payout_id for row in rows if row.provider_key == provider_key)]
+
+
+def learn_each(connection: Connection, answers: Mapping[str, Answer], now: int) -> list[Payout]:
+    """Phase 3 of a group: the payouts as they now are. What is contradicted stays as it is, and the others go on."""
+    found = attempts.by_key(connection, answers)
+    said = [(row, answers[key]) for key, rows in found.items() for row in rows]
+    return list(_learned(connection, said, now, is_strict=False).values())
+
+
+def _learned(connection: Connection, said: Sequence[Said], now: int, *, is_strict: bool) -> dict[str, Payout]:
+    known = get_each(connection, [row.payout_id for row, _ in said])
+    # To be paid captures the hold, again without effect: only what may give money back must know what became of it.
+    asked = [known[row.payout_id].hold_id for row, answer in said if not isinstance(answer, Accepted | Settled)]
+    held = holds.find_each(connection, asked)
+    due, answered = [], []
+    for row, answer in said:
+        payout = known[row.payout_id]
+        is_captured = payout.hold_id in held and held[payout.hold_id].state is HoldState.CAPTURED
+        try:
+            effect = effect_of(payout, row.provider, is_captured, answer)
+        except IllegalMove:
+            if is_strict:
+                raise
+            log.warning("payout_contradicted", provider=row.provider, payout_id=payout.id, said=type(answer).__name__)
+            continue
+        if effect is not None:
+            due.append(Due(payout, row.provider, effect))
+            answered.append(_answered(row, answer, now))
+    moved = apply_each(connection, due, now)
+    attempts.answer(connection, answered)
+    return known | moved
+
+
+def _answered(row: Row[Any], answer: Answer, now: int) -> tuple[str, int, str | None, str]:
     reference = getattr(answer, "reference", row.provider_reference)
-    answered = {"outcome": type(answer).__name__.lower(), "answered_at": now, "provider_reference": reference}
-    connection.execute(update(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.id == row.id).values(answered))
-    return after
-
-
-def _is_due(now: int) -> ColumnElement[bool]:
-    is_new = and_(PAYOUT.c.state == State.SUBMITTED, PAYOUT.c.attempt_count == 0)
-    is_unfinished = PAYOUT.c.state.in_([State.SUBMITTED, State.UNKNOWN])
-    return or_(is_new, and_(is_unfinished, PAYOUT.c.updated_at <= now - PATIENCE_MICROS))
-
-
-def _attempts_of(payout: Payout) -> Select[Any]:
-    return select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.payout_id == payout.id)
+    return type(answer).__name__.lower(), now, reference, row.id
 
 
 def _send(provider: Provider, attempt: Attempt) -> Answer:
-    return provider.send(attempt.provider_key, attempt.destination, attempt.amount_micros, attempt.currency)
+    """What never left this machine created nothing."""
+    try:
+        return provider.send(attempt.provider_key, attempt.destination, attempt.amount_micros, attempt.currency)
+    except NotSent:
+        return Absent()
 
 
-def _accept(connection: Connection, payout: Payout, provider: str, now: int) -> Payout:
-    after = move(connection, payout, State.SUBMITTED, now) if payout.state is not State.SUBMITTED else payout
-    holds.capture(connection, payout.hold_id, _clearing(payout, provider), now)
-    return after
+def _send_batch(provider: BatchProvider, new: Sequence[Attempt]) -> Mapping[str, Answer]:
+    """One answer for every key, whatever came back."""
+    orders = [PaymentOrder(one.provider_key, one.destination, one.amount_micros, one.currency) for one in new]
+    lost: Answer = Unknown("the batch had no answer for it")
+    try:
+        answers = provider.send_batch(orders)
+    except NotSent:
+        return dict.fromkeys([one.key for one in orders], Absent())
+    except OSError as silent:
+        return dict.fromkeys([one.key for one in orders], Unknown(str(silent)))
+    except Exception as defect:  # noqa: BLE001  # whatever broke, some may have been sent: all are looked up
+        log.warning("payout_batch_failed", provider=provider.name, kind=type(defect).__name__, count=len(orders))
+        return dict.fromkeys([one.key for one in orders], lost)
+    return {one.key: answers.get(one.key, lost) for one in orders}
 
 
-def _settle(connection: Connection, payout: Payout, provider: str, now: int) -> Payout:
-    after = move(connection, payout, State.SETTLED, now)
-    holds.capture(connection, payout.hold_id, _clearing(payout, provider), now)
-    settlement = Transfer(
-        id=_settlement_id(payout),
-        debit=_clearing(payout, provider),
-        credit=Account(AccountKind.PROVIDER_CASH, provider, payout.currency),
-        amount_micros=payout.amount_micros,
-        kind=TransferKind.SETTLEMENT,
-        cause_id=payout.id,
-        effective_at=now,
-    )
-    book.post(connection, [settlement], now)
-    return after
-
-
-def _refuse(connection: Connection, payout: Payout, provider: str, now: int) -> Payout:
-    """Refused after it was accepted is a return: the money had left the wallet."""
-    was_accepted = payout.state is State.SUBMITTED and _is_captured(connection, payout)
-    if was_accepted:
-        return _return(connection, payout, provider, now)
-    after = move(connection, payout, State.REFUSED, now)
-    holds.release(connection, payout.hold_id, now)
-    return after
-
-
-def _return(connection: Connection, payout: Payout, _: str, now: int) -> Payout:
-    after = move(connection, payout, State.RETURNED, now)
-    if not _is_captured(connection, payout):
-        holds.release(connection, payout.hold_id, now)
-        return after
-    if payout.state is State.SETTLED:
-        book.reverse(connection, _settlement_id(payout), payout.id, now)
-    book.reverse(connection, holds.capture_id(payout.hold_id), payout.id, now)
-    return after
-
-
-def _wonder(connection: Connection, payout: Payout, _: str, now: int) -> Payout:
-    """What was accepted stays accepted when a later question gets no answer."""
-    if payout.state is State.SUBMITTED and not _is_captured(connection, payout):
-        return move(connection, payout, State.UNKNOWN, now)
-    return payout
-
-
-_EFFECTS: Final[dict[type, Callable[[Connection, Payout, str, int], Payout]]] = {
-    Accepted: _accept,
-    Settled: _settle,
-    Refused: _refuse,
-    Returned: _return,
-    Absent: _wonder,
-    Unknown: _wonder,
-}
-_OVER: Final = frozenset({State.SETTLED, State.RETURNED, State.REFUSED})
-_NOTHING_NEW: Final[dict[type, frozenset[State]]] = {
-    # Answers arrive late, twice and out of order: in these states they are old news.
-    Accepted: frozenset({State.SETTLED, State.RETURNED}),
-    Settled: frozenset({State.SETTLED, State.RETURNED}),
-    Refused: frozenset({State.REFUSED, State.RETURNED}),
-    Returned: frozenset({State.REFUSED, State.RETURNED}),
-    Absent: _OVER,
-    Unknown: _OVER,
-}
-
-
-def _is_captured(connection: Connection, payout: Payout) -> bool:
-    return holds.get(connection, payout.hold_id).state is HoldState.CAPTURED
-
-
-def _clearing(payout: Payout, provider: str) -> Account:
-    return Account(AccountKind.CLEARING, provider, payout.currency)
-
-
-def _settlement_id(payout: Payout) -> str:
-    return f"{payout.id}/settled"
-
-
-def _new_attempt(payout: Payout, provider: str, now: int) -> dict[str, Any]:
-    id_ = f"{payout.id}/1"
-    # A digest: providers bound the length and the letters of a key, and need not learn our ids.
-    key = hashlib.sha256(id_.encode()).hexdigest()[:32]
-    return {"id": id_, "payout_id": payout.id, "provider": provider, "provider_key": key, "created_at": now}
-
-
-def _attempt_of(row: Row[Any], payout: Payout, *, is_first: bool) -> Attempt:
-    return Attempt(
-        payout_id=payout.id,
-        provider=row.provider,
-        provider_key=row.provider_key,
-        outcome=row.outcome,
-        created_at=row.created_at,
-        destination=payout.destination,
-        amount_micros=payout.amount_micros,
-        currency=payout.currency,
-        is_first=is_first,
-    )
+def _ask_safely(provider: Provider, attempt: Attempt, now: int) -> Answer:
+    try:
+        return ask(provider, attempt, now)
+    except Exception as defect:  # noqa: BLE001  # one that breaks must not keep the others from being learned of
+        log.warning("payout_question_failed", provider=provider.name, kind=type(defect).__name__)
+        return Unknown("a defect of ours")

@@ -1,7 +1,11 @@
 """What a payout provider can be asked, and the only six things that it can answer."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
+
+IRREVOCABLE: Final = frozenset({"voucher"})
+"""Providers whose payments never come back, whatever anybody says: a code that was issued is money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +69,43 @@ class Provider(Protocol):
 
     def lookup(self, key: str) -> Answer:
         """What became of the payment sent under `key`. Changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """One payment of a batch: the arguments of `send`."""
+
+    key: str
+    destination: str
+    amount_micros: int
+    currency: str
+
+    def __repr__(self) -> str:
+        return "PaymentOrder(...)"  # a key or a destination in a log would be there for years
+
+
+@runtime_checkable
+class BatchProvider(Provider, Protocol):
+    """A provider that pays many in one call, each as `send` would: `send` is a batch of one."""
+
+    @property
+    def batch_max(self) -> int: ...
+
+    def send_batch(self, orders: Sequence[PaymentOrder]) -> Mapping[str, Answer]:
+        """Pay at most `batch_max` orders; one answer for every key. An OSError counts as `Unknown` for all of them,
+        `NotSent` as nothing done.
+
+        Which keys went out together is the adapter's to remember: a key that was sent in one batch is never sent in
+        another while it lives.
+        """
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A provider whose payments on their way need looking after every few seconds."""
+
+    def tend(self) -> int:
+        """How many were moved on. Raises OSError when the provider does not answer."""
         ...

@@ -7,12 +7,16 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from serving.payouts.phases import ask, claim, due, learn
-from serving.payouts.provider import Provider
+from serving.payouts.claims import GROUP_MAX, claim, claim_each
+from serving.payouts.desk import OPEN_DESK, Desk
+from serving.payouts.phases import ask, ask_each, learn, learn_each
+from serving.payouts.provider import BatchProvider, Provider
 from serving.payouts.saga import State
 
-PAYOUTS_MAX: Final = 500
+PAYOUTS_MAX: Final = 15_000
 """Payouts in one run; the rest waits for the next."""
+SINGLE_GROUP_MAX: Final = 100
+"""Payouts in one commit where each is a call of its own: what was answered is on record within a minute or so."""
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Opens a unit of work that commits when its block ends well, e.g. `engine.begin`."""
@@ -24,23 +28,33 @@ def advance_payouts(
     now: int,
     limit: int = PAYOUTS_MAX,
     advance: Callable[[int], object] = lambda _: None,
+    desk: Desk = OPEN_DESK,
 ) -> Counter[State]:
-    """Ask `provider` about at most `limit` due payouts; how many ended this run in each state."""
-    with begin() as connection:
-        waiting = due(connection, now, min(limit, PAYOUTS_MAX))
+    """Ask `provider` about at most `limit` due payments, group by group; how many payouts ended in each state.
+
+    Claim and commit a group; ask with no transaction open; apply and commit.
+    """
+    group_max = min(provider.batch_max, GROUP_MAX) if isinstance(provider, BatchProvider) else SINGLE_GROUP_MAX
     reached: Counter[State] = Counter()
-    for payout_id in waiting:
-        state = advance_payout(begin, provider, payout_id, now)
-        if state is not None:
-            reached[state] += 1
-        advance(1)
+    left = min(limit, PAYOUTS_MAX)
+    while left > 0:
+        size = min(left, group_max)
+        with begin() as connection:
+            claimed = claim_each(connection, provider.name, now, size, desk)
+        if not claimed:
+            break
+        answers = ask_each(provider, claimed, now)
+        with begin() as connection:
+            reached.update(payout.state for payout in learn_each(connection, answers, now))
+        left -= len(claimed)
+        advance(len(claimed))
     return reached
 
 
-def advance_payout(begin: Begin, provider: Provider, payout_id: str, now: int) -> State | None:
-    """Claim and commit; ask with no transaction open; apply and commit. None: another run has it."""
+def advance_payout(begin: Begin, provider: Provider, payout_id: str, now: int, desk: Desk = OPEN_DESK) -> State | None:
+    """The same for one payout, at once. None: another run has it, or it is parked."""
     with begin() as connection:
-        attempt = claim(connection, payout_id, provider.name, now)
+        attempt = claim(connection, payout_id, provider.name, now, desk)
     if attempt is None:
         return None
     answer = ask(provider, attempt, now)

@@ -1,43 +1,56 @@
-"""Which level of the reward ladder a task is offered at: pure, and logged with its propensity."""
+"""The static price of a task: the policy's share of its value, down to a level of the ladder, with nothing learned.
+
+It prices where what was learned says nothing that can be a price, or has not been read yet.
+"""
 
 from dataclasses import dataclass
-from random import Random
+from typing import Final
 
-from serving.decision import ceiling
 from serving.policy import Policy
+from serving.pricing.guardrails import allowed, ceiling_micros
+from serving.pricing.value import Duals
+
+USUAL: Final = "the usual reward for this task"
+STATIC: Final = "static"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Price:
-    """A level of the ladder, the probability with which it was chosen, and why, in words for the person."""
+    """A level of the ladder, the probability with which it was chosen among `allowed_micros`, and why, in words for
+    the person. `worth` is what the offer is expected to bring to all, for ranking; `chance` that of its completion,
+    None where nothing says it. `fallback` names what was missing, if anything was. What was learned has moved last at
+    `ticked_at`, and `duals` are the pressures of its budgets since; None where neither counts.
+    """
 
     reward_micros: int
     propensity: float
+    stratum: str
+    policy_version: str
     reason: str
+    allowed_micros: tuple[int, ...]
+    worth: float
+    chance: float | None = None
+    fallback: str | None = None
+    duals: Duals | None = None
+    ticked_at: int | None = None
 
 
-def price(value_micros: int, policy: Policy, dice: Random) -> Price | None:
-    """The price of a task worth `value_micros`; None when even the lowest level would break the margin.
+def price(value_micros: int, policy: Policy, floor_micros: int = 0, quality_low: float = 1.0) -> Price | None:
+    """The static price of a task worth `value_micros`; None when no level keeps both the margin and the floors.
 
-    Aims at `share_of_value`, and moves one level up or down with probability `exploration`. No level above the margin
-    ceiling is ever chosen; a move beyond the ends of what is allowed stays where it is, and the propensity says so.
+    The highest allowed level that is at most `share_of_value`; where none is, the lowest allowed one.
     """
-    allowed = [level for level in policy.reward.ladder_micros if level <= ceiling(value_micros, policy)]
-    if not allowed:
+    ladder = policy.reward.ladder_micros
+    inside = allowed(ladder, floor_micros, ceiling_micros(value_micros, quality_low, policy), policy)
+    if not inside:
         return None
     aim = value_micros * policy.reward.share_of_value
-    base = max((at for at, level in enumerate(allowed) if level <= aim), default=0)
-    chances = _chances(base, len(allowed), policy.reward.exploration)
-    chosen = dice.choices(list(chances), weights=list(chances.values()))[0]
-    reason = (
-        "the usual reward for this task" if chosen == base else "we are trying out a different reward for this task"
+    return Price(
+        reward_micros=ladder[max((at for at in inside if ladder[at] <= aim), default=inside[0])],
+        propensity=1.0,
+        stratum=STATIC,
+        policy_version=policy.version,
+        reason=USUAL,
+        allowed_micros=ladder[inside.start : inside.stop],
+        worth=value_micros * quality_low,
     )
-    return Price(allowed[chosen], chances[chosen], reason)
-
-
-def _chances(base: int, levels: int, exploration: float) -> dict[int, float]:
-    chances: dict[int, float] = {}
-    for level, chance in ((base, 1 - exploration), (base - 1, exploration / 2), (base + 1, exploration / 2)):
-        within = min(max(level, 0), levels - 1)
-        chances[within] = chances.get(within, 0.0) + chance
-    return chances

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.derived import COLUMNS, DERIVED, NAMES, Derivation
+from features.graph import GRAPH_FEATURES
 from features.intelligence.distance import EARTH_KM, distance_km, over, speed_kmh
 from features.log import SCHEMA
 from features.table import WINDOWS
@@ -98,8 +99,8 @@ def test_a_value_that_is_not_there_is_named() -> None:
         Derivation([*VALUES, one.name], [type(one)("x", (), (one.name,), over, "", "", ""), one])
 
 
-def test_all_window_values_that_are_needed_are_in_the_table() -> None:
-    Derivation([feature.name for feature in WINDOWS])
+def test_all_values_that_are_needed_are_in_the_table_or_the_graph() -> None:
+    Derivation([feature.name for feature in (*WINDOWS, *GRAPH_FEATURES)])
 
 
 def test_a_flight_through_a_vpn_is_seen() -> None:

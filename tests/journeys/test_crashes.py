@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import httpx
@@ -25,14 +26,14 @@ Make = Callable[..., dict[str, Any]]
 
 
 @pytest.mark.parametrize("after", [1, 37])
-def test_sigkill_between_requests_loses_nothing(home: Home, event: Make, after: int) -> None:
-    port = free_port()
-    process = start(home, port)
-    wait_until_ready(process, f"http://127.0.0.1:{port}")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+def test_sigkill_between_requests_loses_nothing(
+    home: Home, event: Make, started: Callable[[Home], tuple[BaseProcess, str]], after: int
+) -> None:
+    process, address = started(home)
+    with httpx.Client(base_url=address) as client:
         answers = [client.post("/v1/score/event", json=event()).json() for _ in range(after)]
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     assert_kept(home, answers)
 
 

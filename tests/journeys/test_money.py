@@ -100,6 +100,41 @@ def test_an_offer_is_paid_as_offered_and_once(client: httpx.Client, event: Make)
     assert (again.status_code, again.json()["errors"][0]["field"]) == (409, "offer_id")
 
 
+def test_a_campaign_is_ordered_offered_started_and_spent(client: httpx.Client, event: Make) -> None:
+    assert client.get("/v1/campaigns/c-game").status_code == 404
+    window = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    order = window | {"currency": "CNY", "task_kind": "game", "reward_budget_micros": 9_000_000}
+    for _ in range(2):
+        assert client.put("/v1/campaigns/c-game", json=order).json()["reward_left_micros"] == 9_000_000
+    assert client.put("/v1/campaigns/c-game", json=order | {"currency": "USD"}).status_code == 422
+    deposit = {"deposit_id": "d-game", "amount_micros": 7_000_000, "currency": "CNY"}
+    client.post("/v1/ledger/campaigns/c-game/deposits", json=deposit)
+    goals = [{"goal_id": "install", "value_micros": 1_000_000}, {"goal_id": "level 9", "value_micros": 5_000_000}]
+    candidate = {"task_id": "t-game", "campaign_id": "c-game", "currency": "CNY", "goals": goals}
+    candidate |= {"targeting": {"countries": ["CN"]}}
+    user = event()["user_id"]
+    asked = {"request_id": "game", "user_id": user, "occurred_at": event()["occurred_at"], "candidates": [candidate]}
+    refused = client.post("/v1/price/offers", json=asked | {"request_id": "nowhere"}).json()["refused"]
+    assert "person.country" in refused[0]["reason"]
+    (offer,) = client.post("/v1/price/offers", json=asked | {"person": {"country": "CN"}}).json()["offers"]
+    told = {"offer_id": offer["offer_id"], "task_id": "t-game", "campaign_id": "c-game"}
+    start = event(kind="task_started", **told)
+    for name in ("revenue_micros", "reward_micros"):
+        del start[name]
+    assert client.post("/v1/score/event", json=start).json()["reward_micros"] == 0
+    left = client.get("/v1/campaigns/c-game").json()
+    assert (left["value_left_micros"], left["value_reserved_micros"]) == (1_000_000, 6_000_000)
+    assert left["reward_reserved_micros"] == offer["reward_micros"]
+    spent = client.post("/v1/price/offers", json=asked | {"request_id": "again", "person": {"country": "CN"}}).json()
+    assert "spent or reserved" in spent["refused"][0]["reason"]
+    done = start | {"event_id": "game-done", "kind": "goal_reached", "goal_id": "level 9"}
+    paid = client.post("/v1/score/event", json=done).json()
+    assert paid["reward_micros"] == offer["goals"][1]["reward_micros"]
+    left = client.get("/v1/campaigns/c-game").json()
+    assert (left["value_left_micros"], left["value_reserved_micros"]) == (1_000_000, 1_000_000)
+    books_balance(client)
+
+
 def test_a_reversal_takes_back_once_however_often_it_arrives(client: httpx.Client, event: Make) -> None:
     body = event(kind="goal_reached")
     approved(client, body)

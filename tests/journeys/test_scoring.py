@@ -150,6 +150,7 @@ def test_one_document_describes_every_route_with_every_status(client: httpx.Clie
             document["paths"][route]["post"]["responses"]
         ), route
     assert {"/livez", "/readyz", "/metrics", "/v1/decisions/{decision_id}"} <= set(document["paths"])
+    assert set(document["paths"]["/v1/campaigns/{campaign_id}"]) == {"get", "put"}
     references = [value for value in _strings(document) if value.startswith("#/components/schemas/")]
     assert references
     assert all(value.rsplit("/", 1)[1] in document["components"]["schemas"] for value in references)

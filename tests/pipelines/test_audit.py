@@ -1,15 +1,10 @@
 """Logged decisions are recomputed from the log: clean when nothing was lost, and every wrong cell is found."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine, update
 from typer.testing import CliRunner
@@ -26,7 +21,6 @@ from features.windows import DAY, HOUR, MINUTE
 from pipelines import audit as audits
 from pipelines.audit import audit
 from pipelines.audited import EXAMPLES_MAX, Audit, Fault
-from pipelines.bench.running import running
 from pipelines.cli_features import app
 from pipelines.export import append_recorded
 from serving.database import open_database
@@ -304,43 +298,11 @@ def command(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["audit", *arguments])
 
 
-@pytest.mark.timeout(600)
-def test_a_served_home_with_a_restart_and_late_events_audits_clean(
-    trained_home: Home,
-    tmp_path: Path,
-    event: Callable[..., dict[str, Any]],
-) -> None:
-    home = Home(tmp_path / "copy")
-    shutil.copytree(trained_home.root, home.root)
-    for _ in range(2):
-        with (
-            running(home) as address,
-            httpx.Client(base_url=address, timeout=30) as client,
-        ):
-            for hours in (0, 5, 0, 20, 1):
-                late = (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
-                body = event(occurred_at=late, user_id="u-late")
-                assert client.post("/v1/score/event", json=body).status_code == 200
-                assert client.post("/v1/score/event", json=body).status_code == 200
-    found = audit(home, *ALWAYS)
-    assert (found.decisions, found.mismatches, found.lost, found.repeated) == (
-        10,
-        0,
-        0,
-        0,
-    )
-    assert found.late >= 6
-    assert (found.rescored, found.redecided, found.unjudged, found.is_clean) == (10, 10, 0, True), found.blamed
-
-
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("name", "rows"),
-    [("handbook", 20_000), ("talkingdata", 20_000), ("fraudecom", 10_000)],
-)
-def test_real_events_audit_clean(name: str, rows: int, public_data: Path, tmp_path: Path) -> None:
+def test_real_payments_audit_clean_over_a_restart(first_rows: Callable[[str, int], Path], tmp_path: Path) -> None:
+    """Clicks and purchases are audited after a journey over HTTP, in `tests/journeys`."""
     home = Home(tmp_path / "home")
-    ingest(*mapping_for(first_rows(public_data / name, rows, tmp_path / name)), home.log)
+    ingest(*mapping_for(first_rows("handbook", 8_000)), home.log)
     hold_back(Log(home.log), home.held_back, SERVED_MAX)
     served = Served(home, Clock.EVENTS)
     for at, row in enumerate(Log(home.held_back).rows()):
@@ -351,16 +313,3 @@ def test_real_events_audit_clean(name: str, rows: int, public_data: Path, tmp_pa
     served.engine.dispose()
     assert (found.decisions, found.mismatches, found.lost) == (SERVED_MAX, 0, 0)
     assert found.cells == SERVED_MAX * len(FEATURES)
-
-
-def first_rows(folder: Path, rows: int, few: Path) -> Path:
-    """A folder of the same name with the first rows of each file."""
-    few.mkdir()
-    for file in folder.iterdir():
-        if file.suffix == ".parquet":
-            first = next(pq.ParquetFile(file).iter_batches(rows))
-            pq.write_table(pa.Table.from_batches([first]), few / file.name)
-        elif file.suffix == ".csv":
-            with file.open(encoding="utf-8") as lines:
-                (few / file.name).write_text("".join(line for line, _ in zip(lines, range(rows + 1), strict=False)))
-    return few

@@ -37,7 +37,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_a_family_from_a_file_meets_a_model_that_never_saw_it(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arena, "PEOPLE_PER_FAMILY", 5)
+    monkeypatch.setattr(arena, "PEOPLE_PER_FAMILY_MIN", 5)
     result = bench("--seed", "101", "--family", f"{mine}:NightShift", "--users", "120", "--days", "40")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout.splitlines()[-1])
@@ -90,6 +90,6 @@ def test_a_name_that_the_file_lacks_is_told(mine: Path) -> None:
 
 def test_a_policy_of_ones_own_is_read(tmp_path: Path) -> None:
     milder = tmp_path / "policy.yaml"
-    milder.write_text(DEFAULT.read_text().replace("challenge: 0.20", "challenge: 0.39"))
-    assert arena.rules(load_policy(milder)).withdrawal(0.3) == "approve"
-    assert arena.rules(load_policy()).withdrawal(0.3) == "challenge"
+    milder.write_text(DEFAULT.read_text().replace("challenge: 0.25", "challenge: 0.39"))
+    assert arena.rules(load_policy(milder)).withdrawal(0.35) == "approve"
+    assert arena.rules(load_policy()).withdrawal(0.35) == "challenge"

@@ -18,9 +18,15 @@ from pipelines.cli import app
 COMMANDS = (
     *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "lineage", "promote", "serve", "replay"),
     *("bench", "bench arena", "bench nodes", "bench stream", "frame", "monitor"),
+    *("ledger verify", "ledger export", "ledger payslip-proof", "ledger exposure", "ledger reserve"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),
     *("shadow off", "shadow report"),
+    *("ltv", "holds fit", "bench holds", "bench market", "bench ope", "bench response", "bench daily", "bench budget"),
+    *("pay audit", "pay simulate", "price evaluate", "price log", "price rollout start", "price rollout status"),
+    *("price rollout advance", "price rollout rollback"),
+    *("reconcile statement", "reconcile breaks", "reconcile resolve", "reconcile fake-statement"),
+    "bench screening",
 )
 Run = Callable[..., Result]
 

@@ -3,11 +3,19 @@
 import errno
 import json
 import os
+from io import StringIO
+from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
+from typer.testing import CliRunner
 
-from pipelines.console import BenchRow, UserError, counted, explained, progress, report
+from pipelines import console
+from pipelines.cli import app
+from pipelines.console import BenchRow, UserError, assert_writable, counted, explained, progress, report
+
+ERASED = "\x1b[2K"
 
 
 def test_the_last_line_of_a_report_is_json_with_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +59,11 @@ def test_an_expected_failure_is_its_sentence_and_exit_code_1(
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [(errno.ENOSPC, "No space left on device: make room on that disk"), (errno.EROFS, "read-only: set ASSAY_HOME")],
+    [
+        (errno.ENOSPC, "No space left on device: make room on that disk"),
+        (errno.EROFS, "read-only: set ASSAY_HOME"),
+        (errno.EEXIST, "File exists: a file is there that is in the way"),
+    ],
 )
 def test_what_the_system_refuses_is_its_path_its_reason_and_a_remedy(
     code: int, remedy: str, capsys: pytest.CaptureFixture[str]
@@ -88,3 +100,39 @@ def test_progress_goes_to_stderr_and_leaves_the_answer_alone(capsys: pytest.Capt
         advance(2)
         advance(1)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_bar_that_ends_in_a_failure_leaves_nothing_before_the_refusal(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = StringIO()
+    monkeypatch.setattr(console, "err", Console(file=written, force_terminal=is_terminal, width=80))
+    with pytest.raises(typer.Exit), explained(), progress("train", 3):
+        raise UserError("do this first")
+    told = written.getvalue()
+    assert "do this first" in told
+    if is_terminal:
+        assert told.rindex(ERASED) > told.rindex("train"), "the line of the bar is erased"
+    else:
+        assert "train" not in told
+
+
+def test_a_place_that_takes_no_write_is_named_with_its_option_and_a_new_folder_is_made(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    with pytest.raises(UserError, match=r"--plots: .*taken.*: (a file is there|a folder was expected)"):
+        assert_writable("--plots", taken / "below")
+    (tmp_path / "folder" / "taken").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"--plot: .*taken.*a file was expected, a folder is there"):
+        assert_writable("--plot", tmp_path / "folder", tmp_path / "folder" / "taken")
+    assert_writable("--plots", tmp_path / "new" / "plots")
+    assert list((tmp_path / "new" / "plots").iterdir()) == []
+    assert_writable("--plot", tmp_path, taken)
+
+
+@pytest.mark.parametrize("command", [["bench", "ope"], ["ltv", "--data", "x.csv"], ["pay", "simulate"]])
+def test_a_seed_below_zero_is_refused_by_its_option(command: list[str]) -> None:
+    done = CliRunner().invoke(app, [*command, "--seed", "-1"], env={"COLUMNS": "300"})
+    assert done.exit_code == 2
+    assert "--seed" in done.output

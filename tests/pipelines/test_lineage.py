@@ -3,15 +3,20 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from features.events import Event, Outcome, instant_of
 from features.home import Home
+from features.log import recorded_now
 from pipelines.console import UserError, out
 from pipelines.lineage import Lineage, lineage_of
 from pipelines.shown_lineage import show_json, show_lineage
+from serving.flows import record_outcome, score_event
+from serving.parts import assemble
 from training import registry
 
 Serve = Callable[[Home], AbstractContextManager[httpx.Client]]
@@ -45,7 +50,9 @@ def test_an_event_that_nobody_decided_is_refused(home: Home) -> None:
         lineage_of(home, "nowhere")
 
 
-KNOWN = registry.Known("run1", "refused", "too few", (registry.Act("champion", "Li", "better", 0, forced=True),))
+KNOWN = registry.Known(
+    "run1", "refused", "too few; too [late]", (registry.Act("champion", "Li", "better", 0, forced=True),)
+)
 DECIDED = {"event_id": "e1", "action": "hold", "decided_at": 1_000_000, "revision": 1, "score": 0.5}
 VERSIONS = {"policy_version": "p", "features_version": "f", "model_version": "2"}
 INPUTS = {"as_of": 86_400_000_000, "frame": {f"{at}.parquet": f"{at:064}" for at in range(30)}, "settings": "Spec(...)"}
@@ -59,10 +66,35 @@ def test_a_tree_counts_files_and_tells_who_promoted_why_and_when() -> None:
     assert "frame: 30 files, digest over them" in told
     assert "as of: 1970-01-02 00:00:00" in told
     assert "promoted by Li at 1970-01-01 00:00:00, forced: better" in told
-    assert "gate: refused; too few" in told
+    assert "gate: refused ├── too few └── too [late]" in told
     assert "differ from the defaults: rule_above = 1.0" in told
     assert "Spec(" not in told
     assert "parquet" not in told
+
+
+def test_a_revision_says_that_a_person_caused_it_when_and_by_what(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    parts = assemble(home)
+    parts.writer.start()
+    body = {"event_id": "e1", "kind": "ad_viewed", "user_id": "u1", "occurred_at": instant_of(recorded_now())}
+    event = Event.model_validate(body | {"currency": "CNY", "reward_micros": 10_000, "revenue_micros": 50_000})
+    decided = parts.writer.do_now(lambda unit: score_event(event, parts, unit))
+    answer = {"kind": "disposition", "subject_event_id": "e1", "disposition": "fraud", "caused_by": "person"}
+    said = Outcome.model_validate(answer | {"event_id": "o1", "occurred_at": instant_of(recorded_now())})
+    parts.writer.do_now(lambda unit: record_outcome(said, parts, unit))
+    parts.writer.stop()
+    parts.engine.dispose()
+    lineage = lineage_of(home, "e1")
+    assert lineage.first is not None
+    assert (lineage.first["action"], lineage.decision["action"]) == (decided.decision, "decline")
+    assert [(one.outcome_id, one.disposition) for one in lineage.answers] == [("o1", "fraud")]
+    with out.capture() as shown:
+        show_lineage(lineage)
+    told = " ".join(shown.get().replace("│", "").split())
+    assert "revision 2" in told
+    assert f"revised by a person, not by the model: revision 1 was {decided.decision} at" in told
+    assert "disposition fraud at" in told
+    assert "outcome o1" in told
 
 
 def test_json_holds_the_whole(capsys: pytest.CaptureFixture[str]) -> None:

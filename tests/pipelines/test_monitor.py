@@ -18,7 +18,7 @@ from features.home import Home
 from features.log import Log
 from pipelines.cli import app
 from pipelines.monitor import Report, monitor
-from pipelines.shown_monitor import as_json, write_metrics
+from pipelines.shown_monitor import as_json, show_report, write_metrics
 from pipelines.watched import watch
 from training import artefact, registry
 from training.gate import Verdict
@@ -140,6 +140,16 @@ def test_gauges_are_read_by_prometheus_and_json_by_anybody(quiet: Report, tmp_pa
     assert file.stat().st_mode & 0o044, "the collector runs as another user"
     body = json.loads(as_json(quiet))
     assert (body["champion"], body["alerts"], len(body["findings"])) == (1, 0, len(quiet.findings))
+
+
+def test_the_table_tells_by_what_rule_an_interval_is_an_alert(
+    quiet: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_report(quiet)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Calibration is an alert when its whole interval lies beyond the limits" in told
+    sentences = [finding.sentence for finding in quiet.findings if finding.check is Check.CALIBRATION]
+    assert all("alert when the whole interval lies beyond" in one for one in sentences)
 
 
 def test_the_command_tells_an_alert_from_an_error(

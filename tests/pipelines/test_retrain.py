@@ -10,8 +10,9 @@ from features.events import instant_of
 from features.home import Home
 from features.log import Log
 from pipelines import retrain as pipeline
-from pipelines.console import UserError
-from pipelines.retrain import How, retrain
+from pipelines.console import UserError, out
+from pipelines.retrain import How, Registered, retrain
+from pipelines.shown import show_registered
 from training import registry
 
 DAY = 86_400_000_000
@@ -37,7 +38,24 @@ def test_a_run_that_was_ended_goes_on_and_equal_inputs_are_never_trained_or_regi
     monkeypatch.setattr(pipeline, "_register", never)
     again = retrain(home)
     assert (first.version, again.version) == (2, 2)
+    assert (first.is_new, again.is_new) == (True, False)
     assert again.trained.metrics == first.trained.metrics
+    assert again.verdict == first.verdict
+    assert "version 2 of assay-fraud" in _file(home, 2, "card.html", home.root / "fetched").read_text()
+    assert "data, settings, code and policy are those of version 2" in shown(again)
+    told = shown(first)
+    assert first.equals_champion
+    assert "nothing is new: version 2 gives every event of the test the champion's score" in told
+    assert "beware: labels were read as of the end (optimistic)" in told
+    assert "beware: the takeover part was left out: " in told
+    assert "days that a unit of honest money waits (events, CNY)" in told
+    assert "false-positive rate by country, beside the champion: not enough to tell" in told
+
+
+def shown(found: Registered) -> str:
+    with out.capture() as told:
+        show_registered(found)
+    return told.get()
 
 
 def test_a_day_of_the_past_is_trained_as_on_that_day(home: Home, tmp_path: Path) -> None:
@@ -53,12 +71,15 @@ def test_a_day_of_the_past_is_trained_as_on_that_day(home: Home, tmp_path: Path)
 
 
 def _artifact(home: Home, version: int, name: str, into: Path) -> dict[str, dict[str, dict[str, object]]]:
+    read: dict[str, dict[str, dict[str, object]]] = json.loads(_file(home, version, name, into).read_text())
+    return read
+
+
+def _file(home: Home, version: int, name: str, into: Path) -> Path:
     client = registry._client(home.tracking_uri)
     run_id = client.get_model_version(registry.NAME, str(version)).run_id
-    read: dict[str, dict[str, dict[str, object]]] = json.loads(
-        Path(client.download_artifacts(run_id, name, str(into))).read_text()
-    )
-    return read
+    into.mkdir(exist_ok=True)
+    return Path(client.download_artifacts(run_id, name, str(into)))
 
 
 def test_a_day_before_the_log_is_refused_with_the_day(home: Home) -> None:

@@ -13,12 +13,13 @@ from features.log import recorded_now
 from features.vector import FEATURES, VERSION
 from pipelines.console import UserError
 from pipelines.export import append_recorded
-from pipelines.shadowed import report
+from pipelines.shadowed import Agreement, report
 from pipelines.shown_shadow import show_shadow
 from serving.flows import record_outcome, score_event
 from serving.parts import assemble
 from serving.scoring import FraudModel
 from serving.shadow import Shadow
+from training.estimates import unknown
 
 
 def model(folder: Path, version: str, probability: float) -> FraudModel:
@@ -45,7 +46,7 @@ def home(tmp_path: Path) -> Home:
         for number in numbers:
             when = instant_of(recorded_now())
             body = {"event_id": f"e{number}", "kind": "ad_viewed", "user_id": f"u{number}", "occurred_at": when}
-            event = Event.model_validate(body | {"currency": "CNY"})
+            event = Event.model_validate(body | {"currency": "CNY", "reward_micros": 10_000, "revenue_micros": 50_000})
             parts.writer.do_now(lambda unit, event=event: score_event(event, parts, unit))
         shadow.catch_up()
     for number in range(20, 40):
@@ -95,3 +96,11 @@ def test_the_report_is_a_table_of_done_and_would_have_been(home: Home, capsys: p
     assert "20 with a matured outcome, 10 of them positive" in told
     assert "champion 0.5000" in told
     assert "shadow 1.0000" in told
+
+
+def test_what_could_not_be_measured_of_either_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = unknown("no outcome of these decisions has matured")
+    show_shadow(Agreement("2", ("1",), Counter({("approve", "approve"): 3}), 0.0, 0, 0, nothing, nothing))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "0 of them positive; AUC unknown for both: no outcome of these decisions has matured" in told
+    assert told.count("matured") == 2

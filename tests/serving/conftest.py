@@ -1,14 +1,22 @@
-"""What tests of the service share: model folders in the format of training that answer what a test wants."""
+"""What tests of the service share: databases in both engines, and model folders that answer what a test wants."""
 
 import json
 import math
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import Engine
 
 from features.vector import FEATURES, VERSION
+from serving.database import METADATA, open_database
+from serving.ledger import proofs, reversals  # noqa: F401  (importing a module declares its tables)
+from serving.payouts import phases  # noqa: F401  (as above)
 
 WriteModel = Callable[..., Path]
 
@@ -28,3 +36,50 @@ def write_model() -> WriteModel:
         return folder
 
     return write
+
+
+@contextmanager
+def made_database() -> Iterator[str]:
+    """The address of an empty PostgreSQL database. In CI the server must be there."""
+    name = f"assay_test_{uuid4().hex[:12]}"
+    made = subprocess.run(["createdb", name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        if "CI" in os.environ:
+            pytest.fail(f"CI has a PostgreSQL, and it does not answer: {made.stderr}")
+        pytest.skip("no PostgreSQL answers here")
+    try:
+        yield f"postgresql+psycopg:///{name}"
+    finally:
+        subprocess.run(["dropdb", "--force", name], check=True)
+
+
+@pytest.fixture
+def empty_postgresql() -> Iterator[str]:
+    with made_database() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[Engine]:
+    """A PostgreSQL database of this process's own."""
+    with made_database() as address:
+        engine = open_database(address)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database, in both engines."""
+    if request.param == "sqlite":
+        engine = open_database(tmp_path / "book.db")
+        yield engine
+        engine.dispose()
+        return
+    engine = request.getfixturevalue("shared_engine")
+    yield engine
+    # A database each would cost a second each on a busy machine: what a test left is deleted, past the triggers.
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for table in METADATA.sorted_tables:
+            connection.execute(table.delete())

@@ -46,7 +46,7 @@ class Writer:
 def made(folder: Path, knowledge: Knowledge, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Background:
     monkeypatch.setattr(background, "PERIOD_SECONDS", 0.01)
     monkeypatch.setattr(Background, "_mature", lambda _: None)
-    monkeypatch.setattr(Background, "_pay", lambda _: None)
+    monkeypatch.setattr(Background, "_paying", lambda _: {})
     parts: Any = SimpleNamespace(knowledge=knowledge, writer=writer)
     return Background(parts, folder)
 

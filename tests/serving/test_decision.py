@@ -64,6 +64,11 @@ def test_a_withdrawal_is_judged_by_levels_of_its_own(probability: float, action:
 
 
 @given(st.floats(0, 1))
+def test_where_nothing_is_earned_nothing_waits_whatever_the_score(probability: float) -> None:
+    assert judged(probability, 0, kind="login") == Verdict(Action.APPROVE)
+
+
+@given(st.floats(0, 1))
 def test_a_likely_reversal_delays_a_credit_and_never_refuses_one(probability: float) -> None:
     verdict = judged(probability, target="reversal")
     assert verdict.action is (Action.HOLD if probability >= POLICY.reversal.hold else Action.APPROVE)
@@ -144,7 +149,8 @@ CONTRIBUTIONS = st.lists(st.tuples(st.sampled_from(sorted(REASONS)), st.floats(-
 @given(CONTRIBUTIONS)
 def test_reasons_are_those_that_raised_the_score_each_once_and_at_most_three(weights: list[tuple[str, float]]) -> None:
     heaviest_first = sorted(weights, key=lambda pair: -pair[1])
-    score = Score(0.9, contributions=tuple((f"{part}__x", weight) for part, weight in heaviest_first))
+    named = [(part if "__" in part else f"{part}__x", weight) for part, weight in heaviest_first]
+    score = Score(0.9, contributions=tuple(named))
     reasons = reasons_of(score)
     raised = [REASONS[part] for part, weight in heaviest_first if weight > 0]
     assert len(reasons) == min(3, len(set(raised)))

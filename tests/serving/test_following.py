@@ -75,7 +75,9 @@ class Service:
 
     def score(self, user: str = "ann") -> Any:
         body = {"event_id": f"{user}-{next(self._ids)}", "kind": "ad_viewed", "user_id": user, "campaign_id": "tea"}
-        event = Event.model_validate(body | {"occurred_at": instant_of(recorded_now()), "currency": "CNY"})
+        event = Event.model_validate(
+            body | {"occurred_at": instant_of(recorded_now()), "currency": "CNY", "reward_micros": 10_000}
+        )
         return self.parts.writer.do_now(lambda unit: score_event(event, self.parts, unit))
 
     def versions(self) -> list[str]:

@@ -1,14 +1,21 @@
 """What the flows need is wired once, and knows from which scores on a decision needs reasons."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from features.events import Kind
+from features.events import Kind, parse
 from features.home import Home
+from features.log import LogWriter, row_of, table_of
+from serving.contract import OfferRequest
 from serving.decision import Levels
+from serving.knowledge import Clock
 from serving.parts import assemble, assert_can_start
+from serving.pricing.learned import Learned
+from serving.pricing.offers import make_offers
+from serving.records import Unit
 from serving.scoring import FraudModel, NoModel
 
 
@@ -22,6 +29,43 @@ def test_reasons_are_asked_for_from_the_lowest_level_that_needs_them(
     assert parts.explain_from(Kind.WITHDRAWAL_REQUESTED) == Levels(parts.policy.withdrawal.challenge, likely)
     parts.fraud = FraudModel(write_model(tmp_path / "model", reversal=0.1), "1")
     assert {parts.explain_from(kind) for kind in Kind} == {Levels(likely, likely)}
+    parts.engine.dispose()
+
+
+def test_a_home_on_its_events_clock_moves_no_price_before_it_has_a_time(tmp_path: Path) -> None:
+    """By the wall's clock, everything in the log of another year would be over."""
+    home = Home(tmp_path / "home")
+    home.root.mkdir()
+    for clock, is_ticked in ((Clock.EVENTS, False), (Clock.WALL, True)):
+        home.manifest_file.write_text(json.dumps({"clock": clock}))
+        parts = assemble(home)
+        assert isinstance(parts.pricer, Learned)
+        assert (parts.pricer.desk_of(parts.policy).ticked_at is not None) is is_ticked
+        parts.engine.dispose()
+
+
+def test_a_ban_of_an_imported_log_closes_the_account(tmp_path: Path) -> None:
+    """Outcomes of a log name their person, or only the event that they speak of."""
+    home, when = Home(tmp_path / "home"), "2026-03-01T12:00:00Z"
+    said = [
+        {"event_id": f"e-{user}", "kind": "login", "occurred_at": when, "user_id": user}
+        for user in ("ann", "bob", "eve")
+    ]
+    ban = {"kind": "ban", "caused_by": "partner", "occurred_at": when}
+    said += [
+        ban | {"event_id": "o-ann", "subject_event_id": "e-ann"},
+        ban | {"event_id": "o-bob", "subject_event_id": "gone", "user_id": "bob"},
+    ]
+    rows = [row_of(parse(one)) for one in said]
+    LogWriter(home.log).append(table_of([row | {"recorded_at": row["event_time"]} for row in rows]))
+    parts = assemble(home)
+    assert parts.terms.banned == {"ann", "bob"}
+    with parts.engine.begin() as connection:
+        for user, is_open in (("ann", False), ("bob", False), ("eve", True)):
+            candidate = {"task_id": "t", "campaign_id": "c", "value_micros": 2_000_000, "currency": "CNY"}
+            asked = {"request_id": user, "user_id": user, "occurred_at": when, "candidates": [candidate]}
+            answer = make_offers(Unit(connection, 0), OfferRequest.model_validate(asked), parts.terms)
+            assert bool(answer.offers) is is_open
     parts.engine.dispose()
 
 

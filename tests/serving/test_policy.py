@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from features.events import Kind
-from serving.policy import DEFAULT, HOUR, Policy, load_policy
+from serving.policy import DEFAULT, HOUR, Policy, PolicyError, load_policy
 
 SHIPPED: dict[str, Any] = yaml.safe_load(DEFAULT.read_bytes())
 
@@ -80,21 +80,40 @@ def test_the_version_changes_with_any_byte(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_key(path: str, value: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(tmp_path, path, value)
-    assert [".".join(map(str, error["loc"])) for error in refused.value.errors()] == [path]
+    file, _, wrong = str(refused.value).partition(": ")
+    assert file == str(tmp_path / "policy.yaml")
+    assert [one.split(": ")[0] for one in wrong.split("; ")] == [path]
 
 
 @pytest.mark.parametrize("ladder", [[200, 100], [100, 100, 200], [100, 300, 200]])
 def test_the_ladder_must_rise(ladder: list[int], tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="ladder_micros must rise"):
+    with pytest.raises(PolicyError, match="ladder_micros must rise"):
         load(tmp_path, "reward.ladder_micros", ladder)
 
 
 def test_a_key_that_is_missing_is_named(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(yaml.safe_dump({name: part for name, part in SHIPPED.items() if name != "reversal"}))
-    with pytest.raises(ValidationError, match="reversal"):
+    with pytest.raises(PolicyError, match="reversal: Field required"):
+        load_policy(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is no policy"),
+        (b"- event", "is no policy"),
+        (b"event: [", "is not YAML"),
+        (b"\x8a\x00", "is not YAML"),
+        (b"event:\n  hold: 2", "event.hold: Input should be less"),
+    ],
+)
+def test_a_file_that_is_no_policy_is_refused_by_its_name(content: bytes, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    with pytest.raises(PolicyError, match=f"mine.yaml.*{words}"):
         load_policy(file)
 
 

@@ -109,6 +109,18 @@ def test_nothing_is_scored_twice_and_a_new_start_goes_on_where_the_last_one_stop
     assert [row[0] for row in service.logged()] == ids
 
 
+def test_it_is_never_compared_with_itself(service: Service) -> None:
+    challenger = service.model("2", event=0.99)
+    service.shadow.follow(challenger)
+    watched = service.earn()
+    service.parts.fraud = challenger
+    service.earn()
+    before = counted("skipped")
+    service.shadow.catch_up()
+    assert [row[0] for row in service.logged()] == [watched.decision_id]
+    assert counted("skipped") == before + 1
+
+
 def test_the_scores_are_those_that_the_model_gives_the_recorded_vectors(service: Service) -> None:
     challenger = service.model("2", event=0.3, withdrawal=0.6, reversal=0.7)
     service.shadow.follow(challenger)

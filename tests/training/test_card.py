@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from training.assess import SLICES, Assessment, assess, table_of
-from training.card import Judged, describe
+from training.card import Judged, describe, numbered
 from training.card_words import money_said
 from training.costs import Costs
 from training.estimates import Estimate
@@ -86,6 +86,7 @@ def test_the_tables_are_plain(assessment: Assessment) -> None:
         "slices",
         "false_positive_ratios",
         "threshold",
+        "harms",
     }
 
 
@@ -103,6 +104,14 @@ def test_the_card_says_what_to_beware_of(judged: Judged) -> None:
     assert "live figures will be lower" in card
     assert "The gate refused it." in card
     assert card.count("<svg") == 4
+
+
+def test_a_registered_card_names_its_version_where_it_stands_in_none_before(judged: Judged) -> None:
+    card = describe(judged)
+    assert '<strong id="version">not registered yet</strong>' in card
+    registered = numbered(card, "assay-fraud", 3)
+    assert '<strong id="version">version 3 of assay-fraud</strong>' in registered
+    assert "not registered" not in registered
 
 
 def test_the_card_says_which_model_it_is_and_what_its_heads_hear(judged: Judged) -> None:

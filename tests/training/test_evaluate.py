@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from training.calibration import calibration_error, calibration_line, decile_table
+from training.calibration import (
+    LINE_BINS,
+    calibration_error,
+    calibration_line,
+    decile_table,
+    line_through,
+    places_by_odds,
+)
 from training.curves import Ranking, auc, average_precision, precision_at, rare_average_precision, recall_at
 from training.evaluate import Bootstrap, Scored, against_rule, by_time, difference, evaluate
 
@@ -68,6 +75,34 @@ def test_rows_of_one_person_widen_the_interval() -> None:
     people = Scored.of(many.labels, many.scores, np.repeat(np.arange(300), 10))
     alone, together = evaluate(many, QUICK)["auc"], evaluate(people, QUICK)["auc"]
     assert (together.high or 0) - (together.low or 0) > 2 * ((alone.high or 0) - (alone.low or 0))
+
+
+def test_a_calibration_slope_is_fitted_anew_to_each_resample_of_people() -> None:
+    one = made(300)
+    people = Scored.of(np.repeat(one.labels, 10), np.repeat(one.scores, 10), np.repeat(np.arange(300), 10))
+    drawn = [
+        calibration_line(people.labels[rows], people.scores[rows])["calibration_slope"].value
+        for weights in QUICK.weights(people.clusters)
+        for rows in [np.repeat(np.arange(3000), weights.astype(int))]
+    ]
+    low, high = np.percentile(np.array([slope for slope in drawn if slope is not None]), [2.5, 97.5])
+    found = evaluate(people, QUICK)["calibration_slope"]
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    alone = calibration_line(people.labels, people.scores)["calibration_slope"]
+    assert (found.high or 0) - (found.low or 0) > 2 * ((alone.high or 0) - (alone.low or 0))
+    assert evaluate(people, QUICK)["rarer_people"].value == one.labels.sum()
+
+
+def test_a_line_through_bins_is_that_through_the_rows() -> None:
+    scored = made(50_000)
+    places, odds = places_by_odds(scored.scores)
+    found = line_through(odds, np.bincount(places, scored.labels), np.bincount(places).astype(float))
+    rows = calibration_line(scored.labels, scored.scores)
+    assert len(odds) == LINE_BINS
+    assert found == (
+        pytest.approx(rows["calibration_slope"].value, abs=2e-3),
+        pytest.approx(rows["calibration_intercept"].value, abs=2e-3),
+    )
 
 
 def test_one_class_gives_a_reason_and_never_a_crash() -> None:

@@ -44,7 +44,7 @@ def test_a_signal_is_found_and_the_probability_means_what_it_says(trained: Train
     assert (trained.metrics["auc"].low or 0) > 0.7
     slope = trained.metrics["calibration_slope"]
     assert 0.7 < (slope.value or 0) < 1.4
-    assert set(trained.model.boosters) == {"behaviour", "graph", "reversal", "anomaly"}
+    assert set(trained.model.boosters) == {"behaviour", "graph", "reversal", "payout", "anomaly"}
     assert trained.model.left_out == {"takeover": "no feature of this part was given"}
     assert set(trained.model.heads) == {"event", "withdrawal", "reversal"}
 
@@ -103,7 +103,7 @@ def test_without_a_graph_signal_the_part_is_left_out_and_said(log: Log, tmp_path
     assert not (folder / "graph.txt").exists()
     signature = json.loads((folder / "signature.json").read_text())
     assert "constant" in signature["left_out"]["graph"]
-    assert set(signature["parts"]) == {"behaviour", "reversal", "anomaly"}
+    assert set(signature["parts"]) == {"behaviour", "reversal", "payout", "anomaly"}
     assert np.array_equal(load(folder).score(frame), result.model.score(frame))
 
 

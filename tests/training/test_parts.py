@@ -166,7 +166,10 @@ def test_packages_add_a_part_by_an_entry_point(tmp_path: Path) -> None:
     told = installed(tmp_path / "site", "night = theirs:Night")
     command = [sys.executable, "-c", TRAINING, str(tmp_path / "model")]
     done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['anomaly', 'behaviour', 'graph', 'night', 'reversal'] ('user__signal',) True True"
+    assert (
+        done.stdout.strip()
+        == "['anomaly', 'behaviour', 'graph', 'night', 'payout', 'reversal'] ('user__signal',) True True"
+    )
 
 
 def test_an_entry_point_of_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
-from training.labels import settling_times
+from training.labels import Target, settling_times
 from training.splits import Boundaries, Labelling, boundaries, out_of_time, split
 
 DAY = 86_400_000_000
@@ -70,10 +72,28 @@ def test_where_waiting_would_empty_a_slice_labels_are_read_at_the_end_and_it_say
 def test_a_slice_of_one_class_or_none_names_itself_its_counts_and_the_remedy(log: Log) -> None:
     frame, outcomes = log
     clean = outcomes.filter(pl.col("kind") == "clean")
-    with pytest.raises(ValueError, match=r"the train slice .* 0 of them positive.* take a longer log"):
+    with pytest.raises(
+        ValueError, match=r"the train slice .* 0 of them positive.* take a longer log, .* a disposition `fraud`"
+    ):
         split(frame, clean, labelling(log), BOUNDS)
     with pytest.raises(ValueError, match="the test slice needs both classes and has 0 labelled rows"):
         split(frame, outcomes, labelling(log), Boundaries(20 * DAY, 90 * DAY, 99 * DAY, 0))
+
+
+@pytest.mark.parametrize(
+    ("kept", "target", "says"),
+    [
+        ("clean", "fraud", r"no labelled event is a fraud, of .* a disposition `fraud`.* POST /v1/outcomes"),
+        ("reversal", "fraud", r"every labelled event is a fraud, of .* an outcome `clean`"),
+        ("clean", "reversal", r"no labelled event was reversed, of .* outcomes of the kind `reversal`"),
+        ("reversal", "reversal", r"every labelled event was reversed, of .* as outcomes `clean`"),
+    ],
+)
+def test_a_log_of_one_class_names_what_to_record(log: Log, kept: str, target: Target, says: str) -> None:
+    frame, outcomes = log
+    asked = replace(labelling(log), target=target)
+    with pytest.raises(ValueError, match=says):
+        out_of_time(frame, outcomes.filter(pl.col("kind") == kept), asked, 60 * DAY)
 
 
 def test_without_any_label_the_remedy_is_to_load_outcomes(log: Log) -> None:

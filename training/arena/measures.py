@@ -1,7 +1,8 @@
 """What the arena found: recall among people, rings held, money stopped, and what it cost the honest.
 
 A person is *caught* when a score of theirs, up to and with their first approved withdrawal (their first payout) of the
-period, reaches its threshold. There are two, as a model has two heads and a policy two sets of limits: one for
+period, reaches its threshold. Only events with money at stake are asked, a reward or a withdrawal: of a log-in nothing
+can be held. There are two thresholds, as a model has two heads and a policy two sets of limits: one for
 withdrawals and one for all other events. Both stand where the same share of the honest people who acted in the period
 would be caught, a share so small that at most 1% of the honest are caught by either. So people are counted, not
 events, and an event after the money has left is too late. Whoever takes over an account counts as a person of their
@@ -53,7 +54,7 @@ def peaks(fought: Fought) -> pl.DataFrame:
     paid = (pl.col("kind") == WITHDRAWAL) & (pl.col("action") == APPROVE)
     first = decisions.filter(paid).group_by("owner").agg(pl.col("place").min().alias("paid_at"))
     early = decisions.join(first, on="owner", how="left").filter(
-        pl.col("place") <= pl.col("paid_at").fill_null(1 << 31)
+        (pl.col("place") <= pl.col("paid_at").fill_null(1 << 31)) & (pl.col("amount_micros") > 0)
     )
     tops = early.group_by("owner").agg(
         pl.col(name).filter(asked).max().alias(f"{name}_{head}")

@@ -45,8 +45,9 @@ def _calibrated(name: str, said: str, found: Estimate, far: float, judged: Cohor
         return unmeasured(Check.CALIBRATION, name, f"{said} is unknown: {found.reason}.")
     stands = found.low is not None and found.high is not None and (found.low > far or found.high < 1 / far)
     sentence = (
-        f"In the week of {week_of(judged.span)} {said} is {_bounded(found)}, alert beyond {1 / far:.2f} to {far:.2f}: "
-        f"{judged.positives} of {judged.rows:,} events were positive, {judged.expected:.1f} were expected."
+        f"In the week of {week_of(judged.span)} {said} is {_bounded(found)}; alert when the whole interval lies "
+        f"beyond {1 / far:.2f} to {far:.2f}. {judged.positives} of {judged.rows:,} events were positive, "
+        f"{judged.expected:.1f} were expected."
     )
     return Finding(Check.CALIBRATION, name, found.value, far, stands, sentence, found.low, found.high)
 

@@ -96,10 +96,52 @@ def test_what_is_missing_is_missing_and_what_is_new_is_zero(made: Made) -> None:
     graph = DeviceGraph()
     nobody = read(graph, made(1))
     assert np.isnan(list(nobody.values())).all()
-    new = read(graph, made(1, "new", "web:new", payout_destination="new", referrer_user_id="other"))
+    new = read(graph, made(1, "new", "web:new", payout_destination="new", referrer_user_id="other", network_key="n"))
     assert new.pop("user_person_accounts") == 1
     assert (new.pop("user_component_bad_share"), new.pop("device_component_bad_share")) == (0.05, 0.05)
     assert set(new.values()) == {0}
+
+
+def found(made: Made, sequence: int, user: str, **said: Any) -> Row:
+    """A reversal for fraud, or what else is `said` of somebody."""
+    return made(sequence, user) | {"kind": "reversal", "reason": "fraud", "caused_by": "partner"} | said
+
+
+def test_findings_against_a_person_add_up_and_fade_until_a_reviewer_clears_them(made: Made) -> None:
+    graph = graph_of(made(1, "a"), found(made, 2, "a"), found(made, 3, "a", reason="quality"), found(made, 4, "a"))
+    assert read(graph, made(5, "a"))["user_found"] == 2
+    graph.fold(found(made, 6, "a", kind="ban", caused_by="model"))
+    assert read(graph, made(7, "a"))["user_found"] == 2
+    assert read(graph, made(7, "a", day=114))["user_found"] == pytest.approx(1, abs=1e-6)
+    graph.fold(found(made, 8, "a", kind="disposition", disposition="genuine", caused_by="person"))
+    assert read(graph, made(9, "a"))["user_found"] == 0
+
+
+def test_a_phone_and_a_destination_are_as_old_as_their_first_use_by_this_very_person(made: Made) -> None:
+    graph = graph_of(made(1, "a", "idfv:1", 100), made(2, "b", "idfv:1", 103, payout_destination="d"))
+    seen = read(graph, made(3, "b", "idfv:1", 104, payout_destination="d"))
+    assert (seen["user_device_days"], seen["user_destination_days"]) == (1, 1)
+    other = read(graph, made(3, "a", "idfv:2", 104, payout_destination="d"))
+    assert (other["user_device_days"], other["user_destination_days"]) == (0, 0)
+
+
+def test_whose_phone_is_shared_is_known_where_no_phone_is_told(made: Made) -> None:
+    graph = graph_of(*[made(at, f"u{at}", "idfv:1", 100 + at) for at in (1, 2, 3)], made(4, "u1", "web:1", 104))
+    assert read(graph, made(5, "u1", day=105))["user_device_users"] == 3
+
+
+def test_what_was_found_against_neighbours_counts_by_phone_and_network_not_by_browser(made: Made) -> None:
+    graph = graph_of(
+        made(1, "a", "idfv:1", network_key="n"),
+        made(2, "b", "idfv:1", 101, network_key="n"),
+        made(3, "c", "web:1", 101),
+        made(4, "b", "web:1", 101),
+        *[found(made, at, "b", as_of=made(0, day=102)["as_of"]) for at in range(5, 25)],
+    )
+    seen = read(graph, made(30, "a", day=102, network_key="n"))
+    assert (seen["user_neighbours_found"], seen["network_found"]) == (8, 8 / 3)
+    assert read(graph, made(31, "c", day=102))["user_neighbours_found"] == 0
+    assert read(graph, made(32, "b", day=102, network_key="n"))["network_found"] == 0
 
 
 def test_reading_changes_nothing(made: Made) -> None:

@@ -2,13 +2,12 @@
 
 import csv
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
 from features.events import Event, Outcome
@@ -41,16 +40,12 @@ def purchases(tmp_path_factory: pytest.TempPathFactory) -> tuple[IngestReport, L
 
 
 @pytest.fixture(scope="module")
-def payments(tmp_path_factory: pytest.TempPathFactory) -> tuple[IngestReport, Log]:
+def payments(
+    first_rows: Callable[[str, int], Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[IngestReport, Log]:
     """The first 20,000 rows: the whole file takes minutes."""
-    if not (DATA / "handbook").is_dir():
-        pytest.skip(f"the public data handbook is not in {DATA}; set ASSAY_DATA to where it is")
-    folder = tmp_path_factory.mktemp("few") / "handbook"
-    folder.mkdir()
-    first = next(pq.ParquetFile(DATA / "handbook" / "transactions.parquet").iter_batches(20_000))
-    pq.write_table(pa.Table.from_batches([first]), folder / "transactions.parquet")
     log = tmp_path_factory.mktemp("handbook") / "log"
-    return ingest(*mapping_for(folder), log), Log(log)
+    return ingest(*mapping_for(first_rows("handbook", 20_000)), log), Log(log)
 
 
 def by_id(log: Log, *wanted: str) -> list[Event | Outcome]:

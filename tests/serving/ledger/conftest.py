@@ -1,18 +1,9 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine
 
-from serving.database import open_database
-from serving.ledger import proofs, reversals  # noqa: F401  (importing a module declares its tables)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "book.db")
-    yield engine
-    engine.dispose()
+from serving.ledger import proofs
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from serving.ledger import book
 from serving.ledger.holds import Hold, hold
 from serving.ledger.maturity import mature, release_on_hold
 from serving.ledger.refusals import Conflicting, Missing
-from serving.ledger.reversals import ReversalOrder, reverse_reward
+from serving.ledger.reversals import Ground, ReversalOrder, reverse_reward
 from serving.ledger.rewards import Deposit, Reward, credit_reward, find_reward, fund_campaign
 from serving.ledger.transfer import Account, AccountKind
 from serving.ledger.wallets import wallet
@@ -139,3 +139,12 @@ def test_a_reward_that_does_not_exist_cannot_be_reversed(connection: Connection)
         reverse_reward(connection, ReversalOrder("o", "nothing", Reason.FRAUD), now=2)
     with pytest.raises(ValueError, match="zero or more"):
         ReversalOrder("o", "e", Reason.FRAUD, -1)
+
+
+def test_what_the_reserve_paid_and_must_bear_stays_where_it_is_until_fraud_is_found(connection: Connection) -> None:
+    reserve = Account(AccountKind.NO_FAULT_RESERVE, "platform", "CNY")
+    credit_reward(connection, replace(REWARD, payer=reserve, revenue_micros=0), now=DUE)
+    reverse_reward(connection, ReversalOrder("o", "e", Reason.QUALITY), now=DUE)
+    assert (posted(connection, AccountKind.NO_FAULT_RESERVE), purse(connection)) == (-600, (0, 600))
+    reverse_reward(connection, ReversalOrder("p", "e", Reason.FRAUD, ground=Ground.CLAWBACK), now=DUE)
+    assert (posted(connection, AccountKind.NO_FAULT_RESERVE), purse(connection)) == (0, (0, 0))

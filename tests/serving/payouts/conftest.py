@@ -1,15 +1,14 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
-from serving.database import open_database
 from serving.decision import Action
 from serving.ledger import book, proofs
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.transfer import Account, AccountKind
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal, wallet
-from serving.payouts import phases, saga
+from serving.payouts import attempts, phases, saga
 from serving.payouts.fake import FakeProvider, Fault
 from serving.payouts.provider import Answer
 from serving.payouts.runner import advance_payouts
@@ -29,9 +28,9 @@ WORDS = {
 class Town:
     """One database, one provider, one person with 9 yuan in the wallet."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: Engine) -> None:
         self.folder = folder
-        self.engine = open_database(folder / "book.db")
+        self.engine = engine
         with self.engine.begin() as connection:
             credit_reward(connection, Reward("e", "ann", EARNED, 2 * EARNED, "CNY", matures_at=0), NOW)
 
@@ -71,7 +70,7 @@ class Town:
         with self.engine.begin() as connection:
             return str(
                 connection.scalar(
-                    phases.PAYOUT_ATTEMPT.select().with_only_columns(phases.PAYOUT_ATTEMPT.c.provider_key)
+                    attempts.PAYOUT_ATTEMPT.select().with_only_columns(attempts.PAYOUT_ATTEMPT.c.provider_key)
                 )
             )
 
@@ -82,7 +81,5 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
-    yield town
-    town.engine.dispose()
+def town(tmp_path: Path, engine: Engine) -> Town:
+    return Town(tmp_path, engine)

@@ -1,11 +1,14 @@
 """The double must itself be right: what it hides or forgets would hide our own faults."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from serving.payouts.fake import FakeProvider, Fault, PaymentState
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Returned, Settled, Unknown
+from serving.payouts.providers.notices import Unverified
 
 KEY, BANK = "key", "ann's bank"
 
@@ -62,3 +65,27 @@ def test_a_payment_settles_later_and_comes_back_later(tmp_path: Path) -> None:
     assert [payment.state for payment in provider.payments()] == [PaymentState.RETURNED]
     with pytest.raises(ValueError, match="no accepted payment"):
         provider.settle(KEY)
+
+
+def test_what_it_signs_is_known_by_its_file_alone(tmp_path: Path) -> None:
+    first, again, other = (FakeProvider(tmp_path / name) for name in ("p.db", "p.db", "q.db"))
+    send(first)
+    headers, body = first.notify(KEY, "n-1")
+    assert again.read_notice(headers, body, 0) == first.read_notice(headers, body, 0)
+    assert isinstance(again.read_notice(headers, body, 0).answer, Settled)
+    with pytest.raises(Unverified):
+        other.read_notice(headers, body, 0)
+    with closing(sqlite3.connect(tmp_path / "p.db")) as connection:
+        ((secret,),) = connection.execute("SELECT value FROM secret").fetchall()
+    assert len(secret) == 32
+
+
+def test_a_secret_that_is_given_signs_and_is_not_kept(tmp_path: Path) -> None:
+    given, without = FakeProvider(tmp_path / "p.db", secret=b"ours"), FakeProvider(tmp_path / "p.db")
+    send(given)
+    headers, body = given.notify(KEY, "n-1")
+    assert FakeProvider(tmp_path / "p.db", secret=b"ours").read_notice(headers, body, 0).key == KEY
+    with closing(sqlite3.connect(tmp_path / "p.db")) as connection:
+        assert connection.execute("SELECT * FROM secret").fetchall() == []
+    with pytest.raises(Unverified):
+        without.read_notice(headers, body, 0)

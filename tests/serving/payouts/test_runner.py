@@ -1,16 +1,17 @@
+from collections.abc import Callable
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 
-from serving.payouts import phases, runner
+from serving.payouts import claims, runner
 from serving.payouts.fake import FakeProvider, Fault, PaymentState
 from serving.payouts.provider import Accepted, Answer, Unknown
 from serving.payouts.runner import advance_payout
 from serving.payouts.saga import State
 
 EARNED, ASKED = 9_000_000, 5_000_000
-MINUTE = phases.PATIENCE_MICROS
+MINUTE = claims.PATIENCE_MICROS
 DAY = 24 * 60 * MINUTE
 NOW = 1_000 * DAY
 
@@ -48,19 +49,67 @@ def test_a_crash_after_any_phase_pays_exactly_once(
     assert (town.state(), town.books()) == (State.SETTLED, "paid")
 
 
+@pytest.mark.parametrize("phase", ["claim", "ask", "learn", "applied"])
+def test_a_crash_in_the_middle_of_a_group_pays_each_of_it_exactly_once(
+    town: Any, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    faults = [Fault.NONE, Fault.LOSE_REQUEST, Fault.LOSE_ANSWER, Fault.SETTLE_LATER, Fault.DUPLICATE, Fault.FAIL_AFTER]
+    ids = [town.withdraw(f"w{number}", amount=1_000_000) for number in range(len(faults))]
+    with monkeypatch.context() as patch:
+        _crash_after(patch, phase)
+        with pytest.raises(Crash):
+            town.run(town.provider(*faults))
+    provider = town.provider(*faults)
+    for minute in range(1, 5):
+        town.run(provider, NOW + minute * MINUTE)
+        for payment in provider.payments():
+            if payment.state is PaymentState.ACCEPTED:
+                provider.settle(payment.key)
+    assert [payment.amount_micros for payment in provider.paid()] == [1_000_000] * len(ids)
+    assert {town.state(id_) for id_ in ids} == {State.SETTLED}
+    assert town.amounts() == (EARNED - 6_000_000, 0, 0, 6_000_000)
+
+
+def test_one_answer_that_breaks_costs_the_others_of_its_group_nothing(
+    town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        town.withdraw(f"w{number}", amount=1_000_000)
+    provider = town.provider()
+    send = provider.send
+    sent: list[str] = []
+
+    def break_once(key: str, *order: Any) -> Answer:
+        sent.append(key)
+        if len(sent) == 2:
+            raise KeyError("an answer of another shape")
+        answer: Answer = send(key, *order)
+        return answer
+
+    monkeypatch.setattr(provider, "send", break_once)
+    assert town.run(provider) == {State.SETTLED: 2, State.UNKNOWN: 1}
+    assert town.run(provider, NOW + MINUTE) == {State.SETTLED: 1}
+    assert len(provider.paid()) == 3
+
+
 def _crash_after(patch: pytest.MonkeyPatch, phase: str) -> None:
     """`learn` dies with its transaction open, `applied` just after its commit."""
     if phase == "applied":
-        whole = runner.advance_payout
-        patch.setattr(runner, "advance_payout", lambda *given: _die(whole(*given)))
+        patch.setattr(runner, "claim_each", _once(runner.claim_each))
     elif phase == "claim":
-        patch.setattr(runner, "ask", lambda *_: _die(None))
+        patch.setattr(runner, "ask_each", _die)
     else:
-        part = getattr(runner, phase)
-        patch.setattr(runner, phase, lambda *given: _die(part(*given)))
+        part = getattr(runner, f"{phase}_each")
+        patch.setattr(runner, f"{phase}_each", lambda *given: _die(part(*given)))
 
 
-def _die(_: object) -> None:
+def _once(part: Callable[..., Any]) -> Callable[..., Any]:
+    """The second call dies."""
+    left = [part]
+    return lambda *given: left.pop()(*given) if left else _die()
+
+
+def _die(*_: object) -> Any:
     raise Crash
 
 
@@ -150,12 +199,12 @@ def test_two_runners_at_once_pay_each_payout_once(town: Any) -> None:
 def test_a_second_runner_leaves_alone_what_the_first_has_just_claimed(town: Any) -> None:
     town.withdraw()
     with town.engine.begin() as connection:
-        assert phases.claim(connection, "w", "fake", NOW) is not None
+        assert claims.claim(connection, "w", "fake", NOW) is not None
     assert advance_payout(town.engine.begin, town.provider(), "w", NOW + MINUTE - 1) is None
 
 
 def test_another_provider_never_takes_over_an_attempt(town: Any) -> None:
     town.withdraw()
     with town.engine.begin() as connection:
-        phases.claim(connection, "w", "elsewhere", NOW)
+        claims.claim(connection, "w", "elsewhere", NOW)
     assert town.run(town.provider(), NOW + DAY) == {}

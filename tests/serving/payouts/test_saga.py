@@ -1,4 +1,3 @@
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -6,7 +5,7 @@ import pytest
 
 from serving.decision import Action
 from serving.ledger.refusals import AlreadyResolved, Conflicting, InsufficientFunds, Missing
-from serving.payouts import phases, saga
+from serving.payouts import claims, moves, phases, saga
 from serving.payouts.fake import Fault
 from serving.payouts.provider import Accepted, Refused, Returned, Settled, Unknown
 from serving.payouts.saga import MOVES, RULINGS, PayoutOrder, State
@@ -96,7 +95,7 @@ def test_late_and_repeated_answers_change_nothing(town: Any) -> None:
 def test_failed_after_paid_is_refused_and_the_book_stays(town: Any) -> None:
     town.withdraw()
     town.run(town.provider())
-    with pytest.raises(saga.IllegalMove):
+    with pytest.raises(moves.IllegalMove):
         town.learn(Refused("late"))
     assert (town.state(), town.books()) == (State.SETTLED, "paid")
 
@@ -104,7 +103,7 @@ def test_failed_after_paid_is_refused_and_the_book_stays(town: Any) -> None:
 def test_paid_after_failed_is_refused_and_the_book_stays(town: Any) -> None:
     town.withdraw()
     town.run(town.provider(Fault.REFUSE))
-    with pytest.raises(saga.IllegalMove):
+    with pytest.raises(moves.IllegalMove):
         town.learn(Settled("late"))
     assert (town.state(), town.books()) == (State.REFUSED, "untouched")
 
@@ -119,7 +118,7 @@ def test_a_move_by_a_writer_that_read_too_early_is_refused(town: Any) -> None:
     with town.engine.begin() as connection:
         stale = saga.get(connection, "w")
         saga.decide(connection, "w", Action.CHALLENGE, "person", NOW)
-        with pytest.raises(saga.Overtaken):
+        with pytest.raises(moves.Overtaken):
             saga.move(connection, stale, State.SUBMITTED, NOW)
 
 
@@ -127,9 +126,9 @@ def test_a_claim_outdates_what_was_read_before_it_though_the_state_is_the_same(t
     town.withdraw()
     with town.engine.begin() as connection:
         stale = saga.get(connection, "w")
-        phases.claim(connection, "w", "fake", NOW)
+        claims.claim(connection, "w", "fake", NOW)
         assert saga.get(connection, "w").state is stale.state
-        with pytest.raises(saga.Overtaken):
+        with pytest.raises(moves.Overtaken):
             saga.move(connection, stale, State.UNKNOWN, NOW)
 
 
@@ -139,8 +138,8 @@ def test_no_move_exists_outside_the_table(town: Any) -> None:
         payout = saga.get(connection, "w")
         for before, after in product(State, State):
             if after not in MOVES[before]:
-                with pytest.raises(saga.IllegalMove):
-                    saga.move(connection, replace(payout, state=before), after, NOW)
+                with pytest.raises(moves.IllegalMove):
+                    saga.move(connection, payout._replace(state=before), after, NOW)
         assert saga.get(connection, "w") == payout
 
 

@@ -101,3 +101,10 @@ def test_people_that_are_no_accounts(file: Path, enter: Callable[[Attackers], Co
     family = load_family(changed(file, "Person(ring=0, phone=at // 2, destination=0)", "at"))()
     with pytest.raises(ValueError, match=r"family night_shift: people must answer a list of .*Person"):
         enter(family)
+
+
+def test_a_file_that_fails_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("first = 1\nsecond = first / 0\n")
+    with pytest.raises(ValueError, match=r"mine\.py failed with ZeroDivisionError: .* \(mine\.py, line 2\)"):
+        load_family(f"{file}:NightShift")

@@ -1,0 +1,54 @@
+"""Exposure and the reserve on the terminal and as JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from features.events import instant_of
+from features.money import in_words
+from pipelines.console import out
+from serving.ledger.exposure import Exposed
+from serving.ledger.reserve import State
+
+
+def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
+    """A table by partner; the last line is one JSON object."""
+    table = Table(
+        "partner", "advanced", "promised", "cap", "lost", "rewards", "until", title="what may be taken back yet"
+    )
+    for one in found:
+        cap = "none" if one.cap_micros is None else in_words(one.cap_micros, one.currency)
+        amounts = (one.advanced_micros, one.promised_micros)
+        said = [in_words(micros, one.currency) for micros in amounts]
+        lost = in_words(one.lost_micros, one.currency)
+        until = f"{instant_of(one.until):%Y-%m-%d %H:%M}"
+        table.add_row(escape(one.partner_id), *said, cap, lost, f"{one.rewards:,}", until)
+    out.print(table)
+    if not found:
+        out.print("no partner may take back anything that was promised to people earlier")
+    _written({"exposure": [one.as_dict() for one in found]}, file)
+
+
+def show_reserve(states: Sequence[State], file: Path | None) -> None:
+    """A table by currency; the last line is one JSON object."""
+    table = Table("", "balance", "set aside", "topped up", "recovered", "charged", "corrected", "promised")
+    for one in states:
+        amounts = [micros for name, micros in one.as_dict().items() if name.endswith("_micros")]
+        table.add_row(one.currency, *(in_words(micros, one.currency) for micros in amounts))
+        if one.balance_micros < 0:
+            missing = in_words(-one.balance_micros, one.currency)
+            out.print(f"[red]{missing} are missing[/red]: raise reserve.share, or `assay ledger top-up`")
+    out.print(table)
+    _written({"reserve": [one.as_dict() for one in states]}, file)
+
+
+def _written(body: dict[str, Any], file: Path | None) -> None:
+    line = json.dumps(body)
+    if file is not None:
+        file.write_text(line + "\n", "utf-8")
+    typer.echo(line)

@@ -1,0 +1,90 @@
+"""Transfers as people name their accounts, the history of one account, and balances of any time."""
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, Subquery, bindparam, case, func, select
+
+from serving.ledger.accounts import ACCOUNT, LEDGER_EVENT, TRANSFER
+from serving.ledger.book import Balance
+from serving.ledger.chain import HOLDING, EventKind
+from serving.ledger.transfer import Account
+
+_DEBIT, _CREDIT = ACCOUNT.alias("debited"), ACCOUNT.alias("credited")
+_NAMED: Final = (
+    TRANSFER.c.sequence,
+    TRANSFER.c.id,
+    _DEBIT.c.id.label("debit"),
+    _CREDIT.c.id.label("credit"),
+    _DEBIT.c.asset.label("asset"),
+    TRANSFER.c.amount_micros,
+    TRANSFER.c.kind,
+    TRANSFER.c.hold_id,
+    TRANSFER.c.cause_id,
+    TRANSFER.c.effective_at,
+    TRANSFER.c.recorded_at,
+)
+
+
+def _named(query: Select[Any]) -> Select[Any]:
+    return query.join(_DEBIT, _DEBIT.c.number == TRANSFER.c.debit).join(_CREDIT, _CREDIT.c.number == TRANSFER.c.credit)
+
+
+NAMED: Final = _named(select(*_NAMED)).subquery("named")
+"""Every transfer, with the ids of its accounts and their asset. To find those of one account takes `history`."""
+
+
+def history(account: str = "account", after: str = "after") -> Subquery:
+    """The transfers of one account, named, whose sequence is larger than another: both are parameters of the query.
+
+    Read from the newest back, so that it costs as much as it gives.
+    """
+    first = select(ACCOUNT.c.number, ACCOUNT.c.last.label("sequence")).where(ACCOUNT.c.id == bindparam(account))
+    step = first.cte("step", recursive=True)
+    one = TRANSFER.alias("one")
+    before = case((one.c.debit == step.c.number, one.c.debit_before), else_=one.c.credit_before)
+    further = select(step.c.number, before).join(one, one.c.sequence == step.c.sequence)
+    step = step.union_all(further.where(step.c.sequence > bindparam(after)))
+    query = _named(select(*_NAMED).join_from(step, TRANSFER, TRANSFER.c.sequence == step.c.sequence))
+    return query.where(TRANSFER.c.sequence > bindparam(after)).subquery("history")
+
+
+_HISTORY: Final = history()
+_CHANGE: Final = case((_HISTORY.c.credit == bindparam("account"), 1), else_=-1) * _HISTORY.c.amount_micros
+_CAME: Final = select(func.coalesce(func.sum(_CHANGE), 0))
+_EVENTS: Final = (
+    select(LEDGER_EVENT.c.kind, LEDGER_EVENT.c.micros)
+    .join(ACCOUNT, ACCOUNT.c.number == LEDGER_EVENT.c.account)
+    .where(ACCOUNT.c.id == bindparam("account"))
+    .order_by(LEDGER_EVENT.c.sequence)
+)
+_EVENTS_UNTIL: Final = {
+    "sequence": _EVENTS.where(LEDGER_EVENT.c.sequence <= bindparam("until")),
+    "instant": _EVENTS.where(LEDGER_EVENT.c.at <= bindparam("until")),
+}
+
+
+def balance_at(connection: Connection, account: Account, instant: int) -> Balance:
+    """The balance that counts at an instant, microseconds: of what took effect until then, whenever it was recorded.
+
+    Reads the account's whole history. An account that was not used by then has a balance of zero.
+    """
+    asked = {"account": account.id, "after": 0, "until": instant}
+    posted = connection.execute(_CAME.where(_HISTORY.c.effective_at <= bindparam("until")), asked).scalar_one()
+    return _balance(connection, account, int(posted), "instant", instant)
+
+
+def balance_as_of(connection: Connection, account: Account, sequence: int) -> Balance:
+    """The balance after the event of the book with this sequence. Reads what came later than that."""
+    now = connection.execute(select(ACCOUNT.c.posted).where(ACCOUNT.c.id == account.id)).scalar_one_or_none() or 0
+    since = connection.execute(_CAME, {"account": account.id, "after": sequence}).scalar_one()
+    return _balance(connection, account, now - int(since), "sequence", sequence)
+
+
+def _balance(connection: Connection, account: Account, posted: int, by: str, until: int) -> Balance:
+    held, minimum = 0, account.rule.min_available
+    for kind, micros in connection.execute(_EVENTS_UNTIL[by], {"account": account.id, "until": until}):
+        if kind in (EventKind.OPENED, EventKind.LIMITED):
+            minimum = micros
+        elif kind in HOLDING:
+            held += micros
+    return Balance(posted, held, minimum)

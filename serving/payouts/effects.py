@@ -1,0 +1,168 @@
+"""What each answer of a provider does to a payout and its money: decided purely, carried out for many at once.
+
+Money is given back only on a definite refusal or return; unknown never compensates.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from serving.ledger import book, holds
+from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
+from serving.payouts.moves import IllegalMove, assert_legal
+from serving.payouts.provider import IRREVOCABLE, Absent, Accepted, Answer, Refused, Returned, Settled, Unknown
+from serving.payouts.saga import MOVES, Payout, State, swap_each
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Where the payout goes, and what its money does: leave the wallet, reach the person, be let go, come back."""
+
+    target: State
+    captures: bool = False
+    settles: bool = False
+    releases: bool = False
+    reverses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A payout, the provider that has it, and what is to be done."""
+
+    payout: Payout
+    provider: str
+    effect: Effect
+
+
+def effect_of(payout: Payout, provider: str, is_captured: bool, answer: Answer) -> Effect | None:
+    """None: old news, or no news. `is_captured` matters only where money may come back.
+
+    Raises `IllegalMove` for an answer that contradicts an earlier one (paid, then
+    refused): the book keeps the earlier one.
+    """
+    if payout.state in _NOTHING_NEW[type(answer)]:
+        return None
+    effect = _EFFECTS[type(answer)](payout, is_captured)
+    if effect is None:
+        return None
+    if effect.target is State.RETURNED and provider in IRREVOCABLE:
+        raise IllegalMove(f"payout {payout.id!r} cannot come back from {provider}", payout_id=payout.id)
+    if effect.target is not payout.state:
+        assert_legal(MOVES, payout.state, effect.target, f"payout {payout.id!r}", payout_id=payout.id)
+    return effect
+
+
+def apply_each(connection: Connection, due: Sequence[Due], now: int) -> dict[str, Payout]:
+    """Move the payouts and their money, all or none; by id, those that moved. Raises `Overtaken`."""
+    moving = [one for one in due if one.effect.target is not one.payout.state]
+    moved = swap_each(connection, [(one.payout, _columns(one)) for one in moving], now)
+    captured = [one for one in due if one.effect.captures]
+    settled = {one.payout.hold_id: settlement(one.payout, one.provider, now) for one in due if one.effect.settles}
+    credits_ = {one.payout.hold_id: _clearing(one.payout, one.provider) for one in captured}
+    holds.capture_each(connection, credits_, now, settled)
+    holds.release_each(connection, [one.payout.hold_id for one in due if one.effect.releases], now)
+    for one in due:
+        if one.effect.reverses:
+            _reverse(connection, one.payout, now)
+    return moved
+
+
+def settlement(payout: Payout, provider: str, now: int) -> list[Transfer]:
+    """What arrives leaves clearing for the provider's cash. The fee stands in the provider's fees account, whoever
+    bears it, until the provider's own statement takes it.
+    """
+    clearing = _clearing(payout, provider)
+    cash = Account(AccountKind.PROVIDER_CASH, provider, payout.currency)
+    paid = _transfer(payout, _settled(payout), clearing, cash, payout.arriving_micros, TransferKind.SETTLEMENT, now)
+    if not payout.fee_micros:
+        return [paid]
+    expense = Account(AccountKind.REWARD_EXPENSE, PLATFORM, payout.currency)
+    bearer = clearing if payout.taken_micros else expense
+    fees = Account(AccountKind.FEES, provider, payout.currency)
+    return [paid, _transfer(payout, _fee(payout), bearer, fees, payout.fee_micros, TransferKind.FEE, now)]
+
+
+def _accept(_: Payout, __: bool) -> Effect:
+    return _ACCEPTED
+
+
+def _settle(_: Payout, __: bool) -> Effect:
+    return _SETTLED
+
+
+def _refuse(payout: Payout, is_captured: bool) -> Effect:
+    """Refused after it was accepted is a return: the money had left the wallet."""
+    if is_captured and payout.state is State.SUBMITTED:
+        return _return(payout, is_captured)
+    return Effect(State.REFUSED, releases=True)
+
+
+def _return(_: Payout, is_captured: bool) -> Effect:
+    return Effect(State.RETURNED, releases=not is_captured, reverses=is_captured)
+
+
+def _miss(_: Payout, __: bool) -> None:
+    """Nothing was created under the key, so nothing is unknown: the same key is sent again while it lives."""
+
+
+def _wonder(payout: Payout, is_captured: bool) -> Effect | None:
+    """What was accepted stays accepted when a later question gets no answer."""
+    return None if is_captured or payout.state is not State.SUBMITTED else Effect(State.UNKNOWN)
+
+
+_ACCEPTED: Final = Effect(State.SUBMITTED, captures=True)
+_SETTLED: Final = Effect(State.SETTLED, captures=True, settles=True)
+_EFFECTS: Final[Mapping[type, Callable[[Payout, bool], Effect | None]]] = {
+    Accepted: _accept,
+    Settled: _settle,
+    Refused: _refuse,
+    Returned: _return,
+    Absent: _miss,
+    Unknown: _wonder,
+}
+OVER: Final = frozenset({State.SETTLED, State.RETURNED, State.REFUSED})
+_NOTHING_NEW: Final[Mapping[type, frozenset[State]]] = {
+    # Answers arrive late, twice and out of order: in these states they are old news.
+    Accepted: frozenset({State.SETTLED, State.RETURNED}),
+    Settled: frozenset({State.SETTLED, State.RETURNED}),
+    Refused: frozenset({State.REFUSED, State.RETURNED}),
+    Returned: frozenset({State.REFUSED, State.RETURNED}),
+    Absent: OVER,
+    Unknown: OVER,
+}
+
+
+def _columns(one: Due) -> dict[str, Any]:
+    target = one.effect.target
+    return {"state": target, "due_at": None if target in OVER else one.payout.due_at}
+
+
+def _reverse(connection: Connection, payout: Payout, now: int) -> None:
+    """The person has the whole amount back: a payment that did not arrive costs the person nothing."""
+    if payout.state is State.SETTLED:
+        if payout.fee_micros:
+            book.reverse(connection, _fee(payout), payout.id, now)
+        book.reverse(connection, _settled(payout), payout.id, now)
+    book.reverse(connection, holds.capture_id(payout.hold_id), payout.id, now)
+
+
+def _transfer(
+    payout: Payout, id_: str, debit: Account, credit: Account, micros: int, kind: TransferKind, now: int
+) -> Transfer:
+    return Transfer(
+        id=id_, debit=debit, credit=credit, amount_micros=micros, kind=kind, cause_id=payout.id, effective_at=now
+    )
+
+
+def _clearing(payout: Payout, provider: str) -> Account:
+    return Account(AccountKind.CLEARING, provider, payout.currency)
+
+
+def _settled(payout: Payout) -> str:
+    return f"{payout.id}/settled"
+
+
+def _fee(payout: Payout) -> str:
+    return f"{payout.id}/fee"

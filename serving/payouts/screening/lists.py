@@ -1,0 +1,100 @@
+"""Lists of names that must not be paid unseen: files in the columns of OpenSanctions' `targets.simple.csv`.
+
+Read are `id`, `schema` (only `Person`; empty counts as one), `name`, `aliases` and `birth_date`, the last two separated
+by semicolons, dates whole or cut after the month or the year. Every other column is ignored.
+"""
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+FILE_BYTES_MAX: Final = 2**30
+NAMES_OF_ENTRY_MAX: Final = 200
+_COLUMNS: Final = ("id", "name", "aliases", "birth_date")
+_DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+
+
+class BadList(ValueError):  # noqa: N818  # named for what it is, as refusals are
+    """A list that cannot be read whole is not read at all; the message names the file, the line and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`birth_dates`: `1970`, `1970-05` or `1970-05-02`; none where the list does not know."""
+
+    id: str
+    names: tuple[str, ...]
+    birth_dates: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of what it says: an entry that says something new is asked about anew."""
+        said = "\n".join((self.id, *sorted(self.names), "", *sorted(self.birth_dates)))
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """`version`: the same for the same entries."""
+
+    entries: tuple[Entry, ...]
+    version: str
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "NameList":
+        """Sorted by id. Raises ValueError for an id that comes twice."""
+        kept = tuple(sorted(entries, key=lambda entry: entry.id))
+        for before, after in pairwise(kept):
+            if before.id == after.id:
+                raise ValueError(f"{after.id!r} is listed twice: give each entry one line")
+        return cls(kept, hashlib.sha256("".join(entry.digest for entry in kept).encode()).hexdigest()[:32])
+
+
+def read_lists(files: Sequence[Path]) -> NameList:
+    """All of them as one; an id is made unique by its file's name. Raises `BadList`, or OSError."""
+    try:
+        return NameList.of(entry for file in files for entry in _entries(file))
+    except ValueError as error:
+        raise error if isinstance(error, BadList) else BadList(str(error)) from error
+
+
+def _entries(file: Path) -> Iterator[Entry]:
+    if file.stat().st_size > FILE_BYTES_MAX:
+        raise BadList(f"{file.name} is larger than {FILE_BYTES_MAX:,} bytes: split it")
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        try:
+            _check_columns(file, rows.fieldnames or ())
+            for row in rows:
+                if (row.get("schema") or "Person") == "Person":
+                    yield _entry(file, rows.line_num, row)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadList(f"{file.name}, line {rows.line_num}: {error}: save it as CSV in UTF-8") from error
+
+
+def _check_columns(file: Path, columns: Sequence[str]) -> None:
+    missing = [column for column in _COLUMNS if column not in columns]
+    if missing:
+        raise BadList(f"{file.name}: the first line must name the columns {', '.join(missing)}")
+
+
+def _entry(file: Path, line: int, row: dict[str, str]) -> Entry:
+    names = tuple(dict.fromkeys(_parts(row["name"]) + _parts(row["aliases"])))
+    dates = _parts(row["birth_date"])
+    if not row["id"] or not names:
+        raise BadList(f"{file.name}, line {line}: an entry needs an id and a name")
+    if len(names) > NAMES_OF_ENTRY_MAX:
+        raise BadList(f"{file.name}, line {line}: more than {NAMES_OF_ENTRY_MAX} names: split the entry")
+    wrong = [date for date in dates if not _DATE.fullmatch(date)]
+    if wrong:
+        raise BadList(f"{file.name}, line {line}: birth_date {wrong[0]!r}: write 1970, 1970-05 or 1970-05-02")
+    return Entry(f"{file.stem}/{row['id']}", names, tuple(dates))
+
+
+def _parts(cell: str | None) -> list[str]:
+    return [part.strip() for part in (cell or "").split(";") if part.strip()]

@@ -1,0 +1,87 @@
+"""The book on the command line: exposure, the reserve, and what a named person corrects."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from features.events import Reason
+from features.home import Home
+from features.windows import DAY
+from pipelines.cli import app
+from serving.database import open_database
+from serving.ledger.bans import freeze_tainted
+from serving.ledger.debts import owed
+from serving.ledger.holds import capture
+from serving.ledger.reversals import Ground, ReversalOrder, reverse_reward
+from serving.ledger.rewards import Reward, credit_reward
+from serving.ledger.transfer import Account, AccountKind
+from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal, wallet
+
+LATER = 100_000 * DAY
+"""A partner's date that has not come yet, whenever this runs."""
+BY = ["--by", "Mo", "--reason", "as agreed"]
+
+
+def run(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["ledger", *words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def said(*words: str, code: int = 0) -> str:
+    """The same however the terminal wraps it."""
+    return " ".join(run(*words, code=code).split())
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Ann was paid a reward that was fraud, and owes it; another is frozen by a ban."""
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.delenv("ASSAY_DATABASE", raising=False)
+    home = Home(tmp_path)
+    engine = open_database(home.records)
+    with engine.begin() as connection:
+        credit_reward(connection, Reward("e", "ann", 10**6, 0, "CNY", 0, partner_id="amber", final_at=LATER), 1)
+        hold_withdrawal(connection, WithdrawalOrder("w", "ann", 10**6, "CNY"), 2)
+        capture(connection, "w/hold", Account(AccountKind.CLEARING, "bank", "CNY"), 3)
+        reverse_reward(connection, ReversalOrder("o", "e", Reason.FRAUD, 400_000, Ground.CLAWBACK), 4)
+        credit_reward(connection, Reward("f", "bob", 10**6, 0, "CNY", 0), 5)
+        freeze_tainted(connection, "ban", ["f"], "bob", 6)
+    engine.dispose()
+    return home
+
+
+def test_exposure_is_shown_by_partner_and_ends_in_one_json_object(served: Home, tmp_path: Path) -> None:
+    told = run("exposure", "--json", str(tmp_path / "exposure.json"))
+    (one,) = json.loads(told.splitlines()[-1])["exposure"]
+    assert (one["partner_id"], one["advanced_micros"], one["cap_micros"]) == ("amber", 600_000, None)
+    assert json.loads((tmp_path / "exposure.json").read_text())["exposure"] == [one]
+
+
+def test_a_named_person_forgives_tops_up_and_lifts_once(served: Home) -> None:
+    forgiving = ["forgive", "ann", "--id", "a", "--micros", "300000", "--currency", "CNY", *BY]
+    assert [said(*forgiving) for _ in range(2)] == ["done", "known already: nothing was changed"]
+    assert "CNY are missing" in said("reserve")
+    run("top-up", "--id", "t", "--micros", "900000", "--currency", "CNY", *BY)
+    (state,) = json.loads(run("reserve").splitlines()[-1])["reserve"]
+    assert (state["balance_micros"], state["corrected_micros"]) == (600_000, 300_000)
+    assert "1 reward is free" in said("lift-ban", "ban", *BY)
+    engine = open_database(served.records)
+    with engine.begin() as connection:
+        assert (owed(connection, "ann", "CNY"), wallet(connection, "bob", "CNY").frozen_micros) == (100_000, 0)
+    engine.dispose()
+
+
+def test_what_cannot_be_is_refused_in_one_sentence(served: Home) -> None:
+    told = said("forgive", "ann", "--id", "a", "--micros", "400001", "--currency", "CNY", *BY, code=1)
+    assert "at most so much can be forgiven" in told
+    assert "nope freezes nothing" in said("lift-ban", "nope", *BY, code=1)
+    assert "a name" in said("lift-ban", "ban", "--by", " ", "--reason", "x", code=1)
+
+
+def test_a_home_that_never_served_has_no_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "nothing"))
+    monkeypatch.delenv("ASSAY_DATABASE", raising=False)
+    assert "has no records" in said("exposure", code=1)

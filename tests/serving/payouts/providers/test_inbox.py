@@ -1,0 +1,219 @@
+"""Notifications: who may send them, that each counts once, and that no order of them harms the book."""
+
+import hashlib
+from itertools import permutations
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from serving.payouts.fake import Fault, PaymentState
+from serving.payouts.provider import Accepted, Refused, Returned, Settled, Unknown
+from serving.payouts.providers.inbox import INBOX, Effect, accept, apply_waiting, contradictions, receive
+from serving.payouts.providers.notices import Notice, Unverified
+from serving.payouts.saga import State
+
+DAY = 24 * 3_600 * 1_000_000
+NOW = 1_000 * DAY
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(params=["paypal", "stripe", "alipay", "voucher"])
+def rig(request: pytest.FixtureRequest, make: Any) -> Any:
+    """The providers that send webhooks; a chain sends none."""
+    rig = make(request.param)
+    rig.send(KEY)
+    return rig
+
+
+def read(rig: Any, headers: dict[str, str], body: bytes, now: int = NOW) -> Notice:
+    notice: Notice = rig.provider.read_notice({name.lower(): value for name, value in headers.items()}, body, now)
+    return notice
+
+
+def test_a_signed_notification_is_read(rig: Any) -> None:
+    notice = read(rig, *rig.double.notify(KEY, "event-1", NOW))
+    assert (notice.event_id, notice.key) == ("event-1", KEY)
+    assert isinstance(notice.answer, Settled | Accepted)
+
+
+def test_a_return_is_read(make: Any) -> None:
+    for name in ("paypal", "stripe", "alipay"):
+        rig = make(name)
+        rig.send(KEY)
+        rig.double.move(KEY, PaymentState.RETURNED)
+        assert isinstance(read(rig, *rig.double.notify(KEY, "event-1", NOW)).answer, Returned)
+
+
+def test_a_changed_body_is_refused_wherever_it_was_changed(rig: Any) -> None:
+    headers, body = rig.double.notify(KEY, "event-1", NOW)
+    for at in range(0, len(body), max(1, len(body) // 40)):
+        changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        with pytest.raises(Unverified):
+            read(rig, headers, changed)
+
+
+def test_a_changed_or_missing_header_is_refused(rig: Any) -> None:
+    headers, body = rig.double.notify(KEY, "event-1", NOW)
+    for name in headers:
+        for wrong in ("", "x", headers[name] + "x"):
+            with pytest.raises(Unverified):
+                read(rig, headers | {name: wrong}, body)
+
+
+@pytest.mark.parametrize("name", ["stripe", "voucher"])
+@pytest.mark.parametrize("late", [301 * 1_000_000, -301 * 1_000_000, DAY])
+def test_an_old_notification_that_is_sent_again_is_refused(make: Any, name: str, late: int) -> None:
+    rig = make(name)
+    rig.send(KEY)
+    headers, body = rig.double.notify(KEY, "event-1", NOW)
+    with pytest.raises(Unverified, match="clock"):
+        read(rig, headers, body, NOW + late)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/v1/notifications/certs/CERT-1",
+        "{address}.evil.example/v1/notifications/certs/CERT-1",
+        "{address}/v1/notifications/certs/../../elsewhere",
+        "{address}/v2/other/CERT-1",
+    ],
+)
+def test_a_certificate_from_anywhere_but_paypal_proves_nothing(make: Any, url: str) -> None:
+    """The notification names its own certificate: whoever forges one would name his own."""
+    rig = make("paypal")
+    rig.send(KEY)
+    headers, body = rig.double.notify(KEY, "event-1", NOW)
+    with pytest.raises(Unverified, match="not PayPal's"):
+        read(rig, headers | {"Paypal-Cert-Url": url.format(address=rig.double.address)}, body)
+
+
+def test_a_certificate_is_fetched_once(make: Any) -> None:
+    rig = make("paypal")
+    rig.send(KEY)
+    for number in range(3):
+        read(rig, *rig.double.notify(KEY, f"event-{number}", NOW))
+        rig.double.is_down = True
+
+
+def notify(town: Any, provider: Any, event_id: str, now: int = NOW) -> Effect:
+    headers, body = provider.notify(town.key(), event_id)
+    with town.engine.begin() as connection:
+        return receive(connection, provider, headers, body, now)
+
+
+def test_a_notification_settles_a_payout_and_its_copies_do_nothing(town: Any) -> None:
+    provider = town.provider(Fault.SETTLE_LATER)
+    town.withdraw()
+    town.run(provider)
+    provider.settle(town.key())
+    effects = [notify(town, provider, "event") for _ in range(50)]
+    assert effects == [Effect.APPLIED] + [Effect.REPEATED] * 49
+    assert (town.state(), town.books()) == (State.SETTLED, "paid")
+
+
+def test_a_webhook_before_our_own_commit_of_the_answer(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It arrives while the call is still under way: the attempt is committed, the answer is not."""
+    provider = town.provider()
+    town.withdraw()
+    send = provider.send
+    heard = list[Effect]()
+
+    def send_and_hear(*order: Any) -> Any:
+        answer = send(*order)
+        heard.append(notify(town, provider, "event"))
+        return answer
+
+    monkeypatch.setattr(provider, "send", send_and_hear)
+    assert town.run(provider) == {State.SETTLED: 1}
+    assert (heard, town.books()) == ([Effect.APPLIED], "paid")
+
+
+def test_a_webhook_of_a_payment_that_we_do_not_know_yet_waits_for_it(town: Any) -> None:
+    """As after a restore, or when it overtakes the commit of the attempt itself."""
+    with town.engine.begin() as connection:
+        notice = Notice("event", _key_of("w"), Settled("r"))
+        assert accept(connection, "fake", notice, NOW) is Effect.WAITING
+        assert apply_waiting(connection, NOW) == 0
+    town.withdraw()
+    town.run(town.provider(Fault.SETTLE_LATER))
+    with town.engine.begin() as connection:
+        assert apply_waiting(connection, NOW) == 1
+        assert apply_waiting(connection, NOW) == 0
+    assert (town.state(), town.books()) == (State.SETTLED, "paid")
+
+
+def test_failed_after_paid_is_kept_for_a_person_and_the_book_stays(town: Any) -> None:
+    provider = town.provider()
+    town.withdraw()
+    town.run(provider)
+    provider.fail(town.key())
+    assert notify(town, provider, "event") is Effect.CONTRADICTED
+    with town.engine.begin() as connection:
+        assert contradictions(connection) == [("fake", "event")]
+    assert (town.state(), town.books()) == (State.SETTLED, "paid")
+
+
+def test_paid_then_returned_comes_back_to_the_wallet_once(town: Any) -> None:
+    provider = town.provider()
+    town.withdraw()
+    town.run(provider)
+    provider.send_back(town.key())
+    assert [notify(town, provider, f"event-{number}") for number in range(3)] == [Effect.APPLIED] * 3
+    assert (town.state(), town.books()) == (State.RETURNED, "untouched")
+
+
+ANSWERS = [Accepted("r"), Settled("r"), Returned("r"), Unknown("?")]
+
+
+def test_in_any_order_the_book_ends_the_same(town: Any) -> None:
+    orders = list(permutations(ANSWERS))
+    ids = [town.withdraw(f"w{at}", amount=300_000) for at in range(len(orders))]
+    town.run(town.provider(*[Fault.LOSE_REQUEST] * len(orders)))
+    for id_, order in zip(ids, orders, strict=True):
+        for at, answer in enumerate(order):
+            with town.engine.begin() as connection:
+                accept(connection, "fake", Notice(f"{id_}/{at}", _key_of(id_), answer), NOW)
+    assert {town.state(id_) for id_ in ids} == {State.RETURNED}
+    assert town.books() == "untouched"
+
+
+def test_a_refusal_and_a_settlement_never_both_move_money(town: Any) -> None:
+    town.withdraw()
+    town.run(town.provider(Fault.LOSE_REQUEST))
+    with town.engine.begin() as connection:
+        effects = [
+            accept(connection, "fake", Notice(str(answer), _key_of("w"), answer), NOW)
+            for answer in (Refused("no"), Settled("r"))
+        ]
+    assert effects == [Effect.APPLIED, Effect.CONTRADICTED]
+    assert town.books() == "untouched"
+
+
+def test_an_unsigned_notification_leaves_no_trace(town: Any) -> None:
+    provider = town.provider()
+    town.withdraw()
+    town.run(provider)
+    headers, body = provider.notify(town.key(), "event")
+    with town.engine.begin() as connection:
+        with pytest.raises(Unverified):
+            receive(connection, provider, headers, body + b" ", NOW)
+        assert connection.scalar(select(func.count()).select_from(INBOX)) == 0
+
+
+def test_an_event_that_concerns_no_payment_is_counted_and_ignored(town: Any) -> None:
+    with town.engine.begin() as connection:
+        effects = [accept(connection, "fake", Notice("event", None, None), NOW) for _ in range(2)]
+    assert effects == [Effect.IGNORED, Effect.REPEATED]
+
+
+def test_the_same_event_id_of_two_providers_is_two_events(town: Any) -> None:
+    with town.engine.begin() as connection:
+        effects = [accept(connection, name, Notice("event", None, None), NOW) for name in ("a", "b")]
+    assert effects == [Effect.IGNORED, Effect.IGNORED]
+
+
+def _key_of(payout_id: str) -> str:
+
+    return hashlib.sha256(f"{payout_id}/1".encode()).hexdigest()[:32]

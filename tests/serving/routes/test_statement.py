@@ -1,0 +1,54 @@
+"""The statement of one account: pages that never change, for what exists."""
+
+from typing import Any
+
+WALLET = "wallet_available:CNY:ann"
+
+
+def page(shop: Any, account: str = WALLET, **asked: Any) -> Any:
+    return shop.client.get(f"/v1/ledger/accounts/{account}/statement", params=asked)
+
+
+def test_a_statement_comes_in_pages_and_adds_up(shop_in_each: Any) -> None:
+    for _ in range(5):
+        shop_in_each.own(micros=100_000)
+    seen: list[dict[str, Any]] = []
+    after: int | None = 0
+    while after is not None:
+        body = page(shop_in_each, after=after, limit=2).json()
+        seen, after = seen + body["entries"], body["next"]
+    assert [one["amount_micros"] for one in seen] == [100_000] * 5
+    assert [one["sequence"] for one in seen] == sorted({one["sequence"] for one in seen})
+    assert sum(one["amount_micros"] for one in seen) == body["balance_micros"] == 500_000
+    assert seen == page(shop_in_each).json()["entries"]
+
+
+def test_an_account_whose_owner_has_slashes_and_colons_is_found(shop: Any) -> None:
+    shop.own("a/b:c d")
+    assert page(shop, "wallet_available:CNY:a/b:c d").json()["balance_micros"] == 1_000_000
+
+
+def test_what_was_never_used_is_not_found_and_what_is_no_account_is_refused(shop: Any) -> None:
+    assert page(shop).status_code == 404
+    for wrong in ("wallet", "wallet_available:CNY", "money:CNY:ann"):
+        refused = page(shop, wrong)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "account_id"), wrong
+
+
+def test_a_page_that_is_none_is_refused(shop: Any) -> None:
+    for name, value in (("after", -1), ("limit", 0), ("limit", 1001)):
+        assert page(shop, **{name: value}).json()["errors"][0]["field"] == name
+
+
+def test_exposure_is_told_by_partner(shop: Any) -> None:
+    shop.earn()
+    (line,) = shop.client.get("/v1/ledger/exposure").json()
+    assert (line["partner_id"], line["currency"], line["rewards"], line["lost_micros"]) == ("p", "CNY", 1, 0)
+
+
+def test_a_wallet_says_what_is_frozen_and_owed(shop: Any) -> None:
+    earned = shop.own()
+    shop.tell(earned, kind="ban", user_id="ann", caused_by="person")
+    purse = shop.wallet()
+    assert (purse["frozen_micros"], purse["held_micros"], purse["withdrawable_micros"]) == (1_000_000, 1_000_000, 0)
+    assert purse["owed_micros"] == 0

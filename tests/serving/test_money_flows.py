@@ -1,0 +1,133 @@
+"""Through the flows: early and late bans, findings of fraud, partners' caps, and micro-rewards that are netted."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.events import Event, Outcome, instant_of
+from features.intelligence.lists import Lists
+from features.log import Log
+from features.windows import DAY
+from serving.contract import Answer
+from serving.database import open_database
+from serving.flows import record_outcome, score_event, score_withdrawal
+from serving.knowledge import Clock, Knowledge
+from serving.ledger import proofs
+from serving.ledger.rewards import get_reward
+from serving.ledger.waits import find_wait
+from serving.ledger.wallets import Wallet, wallet
+from serving.parts import Parts
+from serving.payouts.fake import FakeProvider
+from serving.policy import load_policy
+from serving.policy_money import ExposurePolicy, NettingPolicy
+from serving.records import Unit, Writer
+from serving.scoring import FraudModel
+
+NOW = 20_000 * DAY
+REWARD = 1_000_000
+
+
+class Platform:
+    """The parts on a database of its own, with a model that suspects nobody; each unit of work leaves a sound book."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        engine = open_database(folder / "records.db")
+        knowledge = Knowledge(Log(folder / "log"), Clock.WALL, Lists(folder / "lists"))
+        self.parts = Parts(
+            engine=engine,
+            writer=Writer(engine, lambda: NOW, knowledge),
+            knowledge=knowledge,
+            fraud=FraudModel(model, "1"),
+            policy=load_policy(),
+            offer_key=b"a key",
+            provider=FakeProvider(folder / "provider.db"),
+        )
+
+    def unit(self, work: Callable[[Unit], Any]) -> Any:
+        with self.parts.engine.begin() as connection:
+            result = work(Unit(connection, NOW))
+            assert proofs.check(connection) == []
+        return result
+
+    def earn(self, id_: str, **fields: Any) -> Answer:
+        body = {"event_id": id_, "kind": "ad_viewed", "user_id": "ann", "partner_id": "p", "currency": "CNY"}
+        money = {"revenue_micros": 2 * REWARD, "reward_micros": REWARD, "occurred_at": instant_of(NOW)}
+        event = Event.model_validate(body | money | fields)
+        answer: Answer = self.unit(lambda unit: score_event(event, self.parts, unit))
+        return answer
+
+    def withdraw(self, amount: int, id_: str) -> str:
+        body = {"event_id": id_, "kind": "withdrawal_requested", "user_id": "ann", "payout_destination": "ab" * 32}
+        money = {"amount_micros": amount, "currency": "CNY", "occurred_at": instant_of(NOW)}
+        event = Event.model_validate(body | money)
+        return str(self.unit(lambda unit: score_withdrawal(event, self.parts, unit)).decision)
+
+    def tell(self, subject: str, kind: str, id_: str, **fields: Any) -> None:
+        body = {"event_id": id_, "kind": kind, "subject_event_id": subject, "occurred_at": instant_of(NOW)}
+        outcome = Outcome.model_validate(body | fields)
+        self.unit(lambda unit: record_outcome(outcome, self.parts, unit))
+
+    def wallet(self) -> Wallet:
+        found: Wallet = self.unit(lambda unit: wallet(unit.connection, "ann", "CNY"))
+        return found
+
+    def say(self, **sections: Any) -> None:
+        """Another policy."""
+        self.parts.policy = self.parts.policy.model_copy(update=sections)
+
+
+@pytest.fixture
+def platform(tmp_path: Path, write_model: Callable[..., Path]) -> Platform:
+    return Platform(tmp_path, write_model(tmp_path / "model", event=0.01))
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_a_ban_freezes_the_reward_of_its_event_and_a_reviewer_lifts_it(platform: Platform, is_early: bool) -> None:
+    platform.earn("other")
+    if is_early:
+        platform.tell("tainted", "ban", "o1", caused_by="person")
+        platform.earn("tainted")
+    else:
+        platform.earn("tainted")
+        platform.tell("tainted", "ban", "o1", caused_by="person")
+    found = platform.wallet()
+    assert (found.available_micros, found.frozen_micros) == (REWARD, REWARD)
+    assert platform.withdraw(2 * REWARD, "w1") == "decline"
+    platform.tell("tainted", "disposition", "o2", disposition="genuine")
+    assert platform.wallet().available_micros == 2 * REWARD
+
+
+@pytest.mark.parametrize(("caused_by", "owed"), [("person", 3 * REWARD // 4), ("model", 0)])
+def test_only_a_persons_finding_of_fraud_makes_a_debt(platform: Platform, caused_by: str, owed: int) -> None:
+    platform.earn("e1")
+    platform.withdraw(REWARD, "w1")
+    platform.tell("e1", "disposition", "o1", disposition="fraud", caused_by=caused_by)
+    platform.earn("e2")
+    found = platform.wallet()
+    assert (found.owed_micros, found.available_micros) == (owed, owed or REWARD)
+
+
+def test_beyond_its_partners_cap_a_reward_waits_for_the_partners_date_and_says_why(platform: Platform) -> None:
+    platform.say(exposure=ExposurePolicy(window_hours={"default": 48}, cap_micros={"p": REWARD}))
+    for id_ in ("e1", "e2"):
+        platform.earn(id_)
+
+    def looked(unit: Unit) -> tuple[list[int], str]:
+        due = [get_reward(unit.connection, id_).matures_at for id_ in ("e1", "e2")]
+        return due, find_wait(unit.connection, "e2").version  # type: ignore[union-attr]  # it was credited
+
+    assert platform.unit(looked) == ([NOW, NOW + 2 * DAY], "policy, at its cap")
+    assert (platform.wallet().available_micros, platform.wallet().pending_micros) == (REWARD, REWARD)
+
+
+def test_micro_rewards_are_netted_where_the_policy_says_so_and_can_be_withdrawn_at_once(platform: Platform) -> None:
+    platform.say(netting=NettingPolicy(minutes=10, reward_micros_max=200_000))
+    for number in range(4):
+        platform.earn(f"small{number}", reward_micros=150_000)
+    platform.earn("large")
+    found = platform.wallet()
+    assert (found.accrued_micros, found.available_micros, found.withdrawable_micros) == (600_000, REWARD, 1_600_000)
+    assert platform.withdraw(1_600_000, "w1") == "approve"
+    assert platform.wallet().accrued_micros == 0
