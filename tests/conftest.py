@@ -16,8 +16,10 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import settings
 
 from features.home import Home
+from features.secrets import SECRET_BYTES
 from pipelines.bench.running import START_SECONDS_MAX, free_port
 from pipelines.offering import offering
 from pipelines.serve import serve
@@ -25,16 +27,28 @@ from pipelines.up import prepare
 
 ROOT = Path(__file__).parents[1]
 Body = dict[str, Any]
+# The suite draws the same examples every time, so that a failure is of the change that was made; what is new is looked
+# for by `make soak`, with fresh ones.
+settings.register_profile("suite", derandomize=True)
+settings.register_profile("soak", print_blob=True)
+settings.load_profile("soak" if "ASSAY_SOAK" in os.environ else "suite")
 # A service imports for seconds before it starts. Those of the tests are forked from a process that has imported and
 # done nothing else; that `assay serve` starts from nothing as well is tested where it is killed under load.
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["pipelines.serve", "serving.doorman", "serving.service"])
 
 
+def keyed(home: Home) -> None:
+    """The key that draws who is offered what, chosen, so that every run of the suite draws the same."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    (home.root / "offer.key").write_bytes(bytes(range(SECRET_BYTES)))
+
+
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Everything that `make run` makes, on a small platform. Never served itself: tests serve copies."""
     home = Home(tmp_path_factory.mktemp("trained") / "home")
+    keyed(home)
     prepare(home, None, users=300, days=45, seed=7)
     return home
 
@@ -43,6 +57,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def offered_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with an offer log: what `assay pay simulate` makes, small."""
     home = Home(tmp_path_factory.mktemp("offered") / "home")
+    keyed(home)
     offering(home, people=100, days=2, seed=7)
     return home
 

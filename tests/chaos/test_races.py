@@ -72,7 +72,7 @@ def lane(engine: Engine, number: int, tries: int) -> int:
     return refused
 
 
-@pytest.mark.timeout(86_400 if TRIED > 10_000 else 300)
+@pytest.mark.timeout(86_400 if TRIED > 10_000 else 900)
 def test_no_race_sets_aside_or_spends_more_than_there_is(racing: Engine) -> None:
     with racing.begin() as connection:
         for person in PEOPLE:

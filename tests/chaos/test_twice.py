@@ -96,7 +96,7 @@ def seen(parts: Parts) -> list[Any]:
         return [*map(tuple, accounts), *counts, *check(connection)]
 
 
-@pytest.mark.timeout(86_400 if TIMES > 100_000 else 300)
+@pytest.mark.timeout(86_400 if TIMES > 100_000 else 900)
 def test_nothing_happens_twice(approving: Path, tmp_path: Path) -> None:
     parts, asked, dice = opened(tmp_path, approving), list(requests()), Random(7)  # noqa: S311  (a sample, no secret)
     ask(parts, asked)

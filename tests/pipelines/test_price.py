@@ -12,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from features.home import Home
+from features.secrets import SECRET_BYTES
 from pipelines import evaluated, staged
 from pipelines.cli_price import app
 from pipelines.console import UserError
@@ -91,8 +92,12 @@ END = Span(START + 30 * 24 * HOUR)
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Its key is chosen, so that every run gives the same people the candidate."""
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
-    return Home.from_environment()
+    made = Home.from_environment()
+    made.root.mkdir()
+    (made.root / "offer.key").write_bytes(bytes(range(SECRET_BYTES)))
+    return made
 
 
 def test_a_candidate_that_finds_the_better_level_passes(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_redis_that_hangs_costs_a_deadline(tmp_path: Path, silent_server: int)
     began = time.perf_counter()
     with pytest.raises(Unreachable):
         assert_reachable(Settings(tmp_path, redis=f"redis://127.0.0.1:{silent_server}/0"))
-    assert time.perf_counter() - began < 4
+    assert time.perf_counter() - began < 20  # it would be for ever; the machine may be busy
 
 
 @pytest.mark.parametrize(

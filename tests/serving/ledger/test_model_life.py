@@ -338,7 +338,6 @@ QUICK = settings(
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize=not SOAKS,  # what is new is looked for by `make soak`
 )
 FEW = settings(QUICK, max_examples=300 if SOAKS else 3, stateful_step_count=20)
 
