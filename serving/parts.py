@@ -24,6 +24,7 @@ from serving.ledger.waits import NAME, Waits
 from serving.listed import take_lists
 from serving.outbox.receiver import Receiver
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal, seal_of_home
 from serving.payouts.provider import Provider
 from serving.policy import Policy, load_policy
 from serving.pricing import campaigns, response
@@ -48,6 +49,7 @@ class Parts:
     fraud: FraudModel | NoModel
     policy: Policy
     offer_key: bytes
+    seal: Seal
     provider: Provider
     receiver: Receiver | None = None
     clock: Callable[[], int] = recorded_now
@@ -93,6 +95,7 @@ def assert_can_start(home: Home) -> None:
     assert_reachable(Settings.from_environment(home.features))
     secret_of(home.root / "offer.key")
     key_of_home(home)
+    seal_of_home(home)
     Receiver.from_environment()
     _assert_opens(database_of(home))
     try:
@@ -128,6 +131,7 @@ def assemble(home: Home, policy: Policy | None = None, place: Path | str | None 
         fraud=load_champion(registry_of(home)),
         policy=policy or load_policy(),
         offer_key=secret_of(home.root / "offer.key"),
+        seal=seal_of_home(home),
         provider=FakeProvider(home.root / "fake-provider.db"),
         receiver=Receiver.from_environment(),
         waits=Waits(home.root / NAME),

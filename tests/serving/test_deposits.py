@@ -14,6 +14,7 @@ from serving.database import open_database
 from serving.knowledge import Clock, Knowledge
 from serving.parts import Parts
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.policy import load_policy
 from serving.records import Writer
 from serving.scoring import FraudModel
@@ -34,6 +35,7 @@ def client(tmp_path: Path, write_model: Callable[..., Path]) -> Iterator[TestCli
         fraud=FraudModel(write_model(tmp_path / "model", event=0.01), "1"),
         policy=load_policy(),
         offer_key=b"a key",
+        seal=Seal(b"s" * 32),
         provider=FakeProvider(tmp_path / "provider.db"),
     )
     app.state.parts.writer.start()

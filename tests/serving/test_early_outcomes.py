@@ -20,6 +20,7 @@ from serving.ledger import proofs
 from serving.ledger.wallets import wallet
 from serving.parts import Parts
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.policy import load_policy
 from serving.problems import Problem
 from serving.records import Unit, Writer
@@ -45,6 +46,7 @@ class Platform:
             fraud=self._model(0.01),
             policy=load_policy(),
             offer_key=b"a key",
+            seal=Seal(b"s" * 32),
             provider=FakeProvider(folder / "provider.db"),
         )
 

@@ -20,6 +20,7 @@ from serving.ledger.waits import find_wait
 from serving.ledger.wallets import Wallet, wallet
 from serving.parts import Parts
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.policy import load_policy
 from serving.policy_money import ExposurePolicy, NettingPolicy
 from serving.records import Unit, Writer
@@ -42,6 +43,7 @@ class Platform:
             fraud=FraudModel(model, "1"),
             policy=load_policy(),
             offer_key=b"a key",
+            seal=Seal(b"s" * 32),
             provider=FakeProvider(folder / "provider.db"),
         )
 

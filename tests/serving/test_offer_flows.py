@@ -19,6 +19,7 @@ from serving.ledger.transfer import PLATFORM, Account, AccountKind
 from serving.ledger.wallets import wallet
 from serving.parts import Parts
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.policy import load_policy
 from serving.pricing import campaigns
 from serving.pricing.offers import make_offers
@@ -45,6 +46,7 @@ class Platform:
             fraud=self._model(0.01),
             policy=load_policy(),
             offer_key=b"a key",
+            seal=Seal(b"s" * 32),
             provider=FakeProvider(folder / "provider.db"),
         )
 

@@ -28,6 +28,7 @@ from serving.ledger.wallets import wallet
 from serving.parts import Parts
 from serving.payouts import saga
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.payouts.saga import State
 from serving.policy import load_policy
 from serving.pricing.offer_log import OFFER_GOAL
@@ -68,6 +69,7 @@ class Platform:
             fraud=NoModel(),
             policy=load_policy(),
             offer_key=b"a key",
+            seal=Seal(b"s" * 32),
             provider=FakeProvider(folder / "provider.db"),
         )
 

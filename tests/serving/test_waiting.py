@@ -19,6 +19,7 @@ from serving.ledger.rewards import find_reward
 from serving.ledger.waits import NAME, Waits, find_wait
 from serving.parts import Parts
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.policy import load_policy
 from serving.pricing.locks import Owed
 from serving.records import Unit, Writer
@@ -40,6 +41,7 @@ def parts(tmp_path: Path) -> Parts:
         fraud=NoModel(),
         policy=load_policy(),
         offer_key=b"a key",
+        seal=Seal(b"s" * 32),
         provider=FakeProvider(tmp_path / "provider.db"),
         waits=Waits(tmp_path / NAME),
     )

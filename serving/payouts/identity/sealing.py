@@ -6,6 +6,8 @@ with HKDF-SHA256 (RFC 5869), one for each use, from the home's secret (see featu
 
 import hmac
 import os
+from base64 import b64decode
+from collections.abc import Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -13,8 +15,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from features.secrets import SECRET_BYTES
+from features.home import Home
+from features.secrets import SECRET_BYTES, secret_of
 
+KEY: Final = "seal.key"
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 
@@ -50,6 +54,25 @@ class Seal:
     def digest(self, plain: str) -> str:
         """64 hexadecimal digits, equal for equal text; without the secret nobody can try names out."""
         return hmac.digest(self._key, plain.encode(), "sha256").hex()
+
+
+def seal_of_home(home: Home, environment: Mapping[str, str] = os.environ) -> Seal:
+    """With the secret of ASSAY_SEAL_KEY, the base64 of 32 bytes; unset, with the home's own `seal.key`, which is made
+    when it is first asked for. Raises ValueError, with the remedy and without the secret, for one that is damaged.
+    """
+    said = environment.get("ASSAY_SEAL_KEY", "")
+    if not said:
+        return Seal(secret_of(home.root / KEY))
+    try:
+        secret = b64decode(said, validate=True)
+    except ValueError:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        raise ValueError(
+            f"ASSAY_SEAL_KEY must be the base64 of {SECRET_BYTES} random bytes (`openssl rand -base64 {SECRET_BYTES}` "
+            f"makes one): put back the one that people's data was sealed with, or unset it for the home's own {KEY}"
+        )
+    return Seal(secret)
 
 
 def _derived(secret: bytes, use: bytes) -> bytes:

@@ -23,6 +23,7 @@ from serving.ledger import budgets, proofs
 from serving.ledger.maturity import mature
 from serving.parts import Parts
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.sealing import Seal
 from serving.policy import load_policy
 from serving.records import Unit, Writer
 from serving.scoring import NoModel
@@ -56,6 +57,7 @@ class Shop:
             fraud=NoModel(),
             policy=load_policy(),
             offer_key=b"a key",
+            seal=Seal(b"s" * 32),
             provider=FakeProvider(self.folder / "provider.db"),
             clock=lambda: self.now,
         )

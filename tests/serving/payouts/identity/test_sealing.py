@@ -1,12 +1,14 @@
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 import structlog
 from sqlalchemy import Engine
 
+from features.home import Home
 from serving.payouts.identity import persons
 from serving.payouts.identity.persons import NAME_CHARACTERS_MAX, NAMES_MAX, Person
-from serving.payouts.identity.sealing import Seal, Unsealable
+from serving.payouts.identity.sealing import Seal, Unsealable, seal_of_home
 from serving.payouts.screening import hits
 from serving.payouts.screening.fake import FakeScreen
 from serving.payouts.screening.hits import HitState
@@ -96,3 +98,18 @@ def test_the_same_facts_again_change_nothing_and_other_facts_do(engine: Engine, 
         assert persons.find(connection, "ann") == before
         persons.record(connection, "ann", Person(("A", "C")), seal, 3)
         assert persons.find(connection, "ann") != before
+
+
+def test_a_home_makes_its_seal_once_and_the_environment_may_name_another(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    closed = seal_of_home(home, {}).close(NAME, "x")
+    assert seal_of_home(home, {"ASSAY_SEAL_KEY": ""}).open(closed, "x") == NAME
+    named = seal_of_home(home, {"ASSAY_SEAL_KEY": b64encode(b"s" * 32).decode()})
+    assert named.digest(NAME) == Seal(b"s" * 32).digest(NAME)
+
+
+@pytest.mark.parametrize("damaged", ["Zebulon", "Zebulon!", b64encode(b"Zebulon" * 5).decode()])
+def test_a_damaged_seal_key_is_refused_with_the_remedy_and_not_repeated(tmp_path: Path, damaged: str) -> None:
+    with pytest.raises(ValueError, match=r"ASSAY_SEAL_KEY must be the base64 of 32 random bytes .*unset it") as refusal:
+        seal_of_home(Home(tmp_path), {"ASSAY_SEAL_KEY": damaged})
+    assert damaged not in str(refusal.value)
