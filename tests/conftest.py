@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,12 +12,15 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
+from sqlalchemy import event as engine_event
 
 from features.home import Home
 from features.secrets import SECRET_BYTES
@@ -24,18 +28,22 @@ from pipelines.bench.running import START_SECONDS_MAX, free_port
 from pipelines.offering import offering
 from pipelines.serve import serve
 from pipelines.up import prepare
+from serving.database import open_database
 
 ROOT = Path(__file__).parents[1]
 Body = dict[str, Any]
 # The suite draws the same examples every time, so that a failure is of the change that was made; what is new is looked
-# for by `make soak`, with fresh ones.
-settings.register_profile("suite", derandomize=True)
-settings.register_profile("soak", print_blob=True)
+# for by `make soak`, with fresh ones. How long one takes is the machine's affair, and no failure.
+TIMELESS: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("suite", derandomize=True, **TIMELESS)
+settings.register_profile("soak", print_blob=True, **TIMELESS)
 settings.load_profile("soak" if "ASSAY_SOAK" in os.environ else "suite")
 # A service imports for seconds before it starts. Those of the tests are forked from a process that has imported and
 # done nothing else; that `assay serve` starts from nothing as well is tested where it is killed under load.
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["pipelines.serve", "serving.doorman", "serving.service"])
+ANSWER_SECONDS_MAX = 120.0
+"""Nothing takes this long; a machine that is busy with something else may seem to."""
 
 
 def keyed(home: Home) -> None:
@@ -94,11 +102,11 @@ def serving(home: Home) -> Iterator[httpx.Client]:
     """A service for the length of a `with` block; asked to end, it must drain and end well."""
     process, address = start(home)
     try:
-        with httpx.Client(base_url=address, timeout=30) as client:
+        with httpx.Client(base_url=address, timeout=ANSWER_SECONDS_MAX) as client:
             yield client
     finally:
         process.terminate()
-        process.join(30)
+        process.join(ANSWER_SECONDS_MAX)
     assert process.exitcode == 0
 
 
@@ -121,6 +129,50 @@ def client(trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iter
     shutil.copytree(trained_home.root, copy.root)
     with serving(copy) as client:
         yield client
+
+
+@contextmanager
+def made_postgresql(like: str | None = None) -> Iterator[str]:
+    """The address of a PostgreSQL database, empty or a copy of the one at `like`; dropped at the end, come what may.
+
+    Where no server answers, the test is skipped; in CI one must be there.
+    """
+    name = f"assay_test_{uuid4().hex[:12]}"
+    copied = ["--template", like.rpartition("/")[2]] if like else []
+    made = subprocess.run(["createdb", *copied, name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        if like or "CI" in os.environ:
+            pytest.fail(f"PostgreSQL made no database: {made.stderr}")
+        pytest.skip("no PostgreSQL answers here")
+    try:
+        yield f"postgresql+psycopg:///{name}"
+    finally:
+        subprocess.run(["dropdb", "--force", name], check=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Callable[..., AbstractContextManager[str]]:
+    """Makes a PostgreSQL database for the length of a `with` block; see `made_postgresql`."""
+    return made_postgresql
+
+
+@pytest.fixture
+def empty_postgresql() -> Iterator[str]:
+    with made_postgresql() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database of the test's own, in both engines, for many who write at once."""
+    is_file = request.param == "sqlite"
+    engine = open_database(tmp_path / "anywhere.db" if is_file else request.getfixturevalue("empty_postgresql"))
+    if is_file:
+        # A service has one writer. SQLite lets several wait in no order: one may have bad luck for long.
+        engine_event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 120000"))
+        engine.dispose()
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ nothing is done twice. Two hundred here, every pair of points by `make soak`.
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -21,6 +20,7 @@ from serving.database import open_database
 CASES = None if "ASSAY_SOAK" in os.environ else 100
 AT_ONCE = 2
 Run = Callable[..., int | None]
+Postgresql = Callable[..., AbstractContextManager[str]]
 Case = tuple[int, int | None]
 
 
@@ -47,16 +47,11 @@ def assert_survives(run: Run, root: Path, place: str, model: Path, case: Case, w
 
 
 @pytest.fixture(scope="module")
-def template() -> Iterator[str]:
-    """A PostgreSQL database with every table, to be copied. In CI the server must be there."""
-    name = f"assay_chaos_{uuid4().hex[:12]}"
-    if subprocess.run(["createdb", name], capture_output=True, check=False).returncode:
-        if "CI" in os.environ:
-            pytest.fail("CI has a PostgreSQL, and it does not answer")
-        pytest.skip("no PostgreSQL answers here")
-    open_database(f"postgresql+psycopg:///{name}").dispose()
-    yield name
-    subprocess.run(["dropdb", "--force", name], check=True)
+def template(postgresql: Postgresql) -> Iterator[str]:
+    """The address of a PostgreSQL database with every table, to be copied."""
+    with postgresql() as address:
+        open_database(address).dispose()
+        yield address
 
 
 @pytest.mark.timeout(86_400 if CASES is None else 1_200)
@@ -72,16 +67,18 @@ def test_sqlite_survives(running: Run, approving: Path, whole_day: list[list[Any
 
 @pytest.mark.timeout(86_400 if CASES is None else 1_200)
 def test_postgresql_survives(
-    running: Run, approving: Path, whole_day: list[list[Any]], template: str, tmp_path: Path
+    running: Run,
+    approving: Path,
+    whole_day: list[list[Any]],
+    postgresql: Postgresql,
+    template: str,
+    tmp_path: Path,
 ) -> None:
     def survive(case: Case) -> None:
-        root, name = tmp_path / "-".join(map(str, case)), f"{template}_{'_'.join(map(str, case))}".lower()
+        root = tmp_path / "-".join(map(str, case))
         root.mkdir()
-        subprocess.run(["createdb", "-T", template, name], check=True)
-        try:
-            assert_survives(running, root, f"postgresql+psycopg:///{name}", approving, case, whole_day)
-        finally:
-            subprocess.run(["dropdb", "--force", name], check=True)
+        with postgresql(template) as place:
+            assert_survives(running, root, place, approving, case, whole_day)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(survive, cases(whole_day[-1][1][0])))

@@ -2,13 +2,10 @@
 
 import json
 import math
-import os
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
@@ -38,31 +35,10 @@ def write_model() -> WriteModel:
     return write
 
 
-@contextmanager
-def made_database() -> Iterator[str]:
-    """The address of an empty PostgreSQL database. In CI the server must be there."""
-    name = f"assay_test_{uuid4().hex[:12]}"
-    made = subprocess.run(["createdb", name], capture_output=True, text=True, check=False)
-    if made.returncode:
-        if "CI" in os.environ:
-            pytest.fail(f"CI has a PostgreSQL, and it does not answer: {made.stderr}")
-        pytest.skip("no PostgreSQL answers here")
-    try:
-        yield f"postgresql+psycopg:///{name}"
-    finally:
-        subprocess.run(["dropdb", "--force", name], check=True)
-
-
-@pytest.fixture
-def empty_postgresql() -> Iterator[str]:
-    with made_database() as address:
-        yield address
-
-
 @pytest.fixture(scope="session")
-def shared_engine() -> Iterator[Engine]:
+def shared_engine(postgresql: Callable[..., AbstractContextManager[str]]) -> Iterator[Engine]:
     """A PostgreSQL database of this process's own."""
-    with made_database() as address:
+    with postgresql() as address:
         engine = open_database(address)
         yield engine
         engine.dispose()

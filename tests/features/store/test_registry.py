@@ -1,11 +1,7 @@
 """Feast: views and services generated from the tables, readable through Feast's own interface."""
 
-import os
-import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -134,22 +130,9 @@ def test_a_night_of_rings_is_read_online(registry: Registry, settings: Settings)
     store.close()
 
 
-@pytest.fixture
-def database() -> Iterator[str]:
-    """An empty PostgreSQL database of one test's own. In CI the server must be there."""
-    name = f"assay_registry_{uuid4().hex[:12]}"
-    made = subprocess.run(["createdb", name], capture_output=True, text=True, check=False)
-    if made.returncode:
-        if "CI" in os.environ:
-            pytest.fail(f"CI has a PostgreSQL, and it does not answer: {made.stderr}")
-        pytest.skip("no PostgreSQL answers here")
-    yield f"postgresql+psycopg:///{name}"
-    subprocess.run(["dropdb", "--force", name], check=True)
-
-
-def test_the_registry_may_lie_in_postgresql(database: str, tmp_path: Path) -> None:
-    Registry(Settings(tmp_path, registry=database)).apply()
-    again = Registry(Settings(tmp_path / "elsewhere", registry=database))
+def test_the_registry_may_lie_in_postgresql(empty_postgresql: str, tmp_path: Path) -> None:
+    Registry(Settings(tmp_path, registry=empty_postgresql)).apply()
+    again = Registry(Settings(tmp_path / "elsewhere", registry=empty_postgresql))
     names = {view.name for view in again.feast.list_feature_views()}
     assert names == set(again.views)
 

@@ -2,9 +2,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 
-from serving.database import METADATA, open_database
+from serving.database import open_database
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
 from serving.payouts import saga
@@ -23,20 +23,6 @@ def seal() -> Seal:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = open_database(tmp_path / "book.db")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A database of the test's own, in both engines. In CI a PostgreSQL must be there."""
-    if request.param == "sqlite":
-        engine = open_database(tmp_path / "anywhere.db")
-        yield engine
-        engine.dispose()
-        return
-    engine = create_engine(request.getfixturevalue("empty_postgresql"), pool_size=8)
-    METADATA.create_all(engine)
     yield engine
     engine.dispose()
 
