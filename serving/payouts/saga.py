@@ -262,9 +262,18 @@ def swap_each(
 
 
 def wake(connection: Connection, user_id: str, now: int) -> int:
-    """Look at once at what is parked of a person who has shown what was missing; how many payouts that is."""
-    parked = update(PAYOUT).where(PAYOUT.c.user_id == user_id, PAYOUT.c.waits_for.is_not(None), PAYOUT.c.due_at > now)
-    return connection.execute(parked.values(due_at=now)).rowcount
+    """Look at once at what is parked of a person who has shown what was missing; how many payouts that is.
+
+    One that is being looked at just now is passed over: whoever has it asks for the person's row after this, and two
+    that wait for each other would both be lost.
+    """
+    parked = select(PAYOUT.c.id).where(
+        PAYOUT.c.user_id == user_id, PAYOUT.c.waits_for.is_not(None), PAYOUT.c.due_at > now
+    )
+    ids = connection.scalars(parked.order_by(PAYOUT.c.id).with_for_update(skip_locked=True)).all()
+    if ids:
+        connection.execute(update(PAYOUT).where(PAYOUT.c.id.in_(ids)).values(due_at=now))
+    return len(ids)
 
 
 def find(connection: Connection, payout_id: str) -> Payout | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    case,
     func,
     insert,
     select,
@@ -45,7 +47,12 @@ from serving.payouts.identity.triggers import DAY
 from serving.policy import HOUR, IdentityPolicy
 
 PATIENCE_MICROS: Final = 60 * 1_000_000
-"""For so long after a question the same one is not asked again."""
+"""For so long after a question the same one is not asked again, at the least ..."""
+SILENCE_MICROS_MAX: Final = HOUR
+"""... and at the most. Between the two it is a tenth of the check's age: who does not come is asked about seldom."""
+
+
+log = structlog.get_logger()
 
 
 class ChecksSpent(Refusal):
@@ -78,6 +85,12 @@ IDENTITY_CHECK = Table(
     Index("identity_check_open", "provider", "outcome", "asked_at"),
 )
 
+_AGE: Final = IDENTITY_CHECK.c.asked_at - IDENTITY_CHECK.c.began_at
+_SILENCE: Final = case(
+    (_AGE <= 10 * PATIENCE_MICROS, PATIENCE_MICROS),
+    (_AGE >= 10 * SILENCE_MICROS_MAX, SILENCE_MICROS_MAX),
+    else_=_AGE // 10,
+)
 _OPEN: Final = IDENTITY_CHECK.c.outcome.is_(None) | IDENTITY_CHECK.c.outcome.in_(["waiting", "unknown", "absent"])
 
 
@@ -94,22 +107,25 @@ def claim(connection: Connection, user_id: str, provider: str, policy: IdentityP
 
     A pending check stays with the provider that it began with. Raises `ChecksSpent`.
     """
-    identity = states.expire(connection, states.get(connection, user_id), now)
+    identity = states.expire(connection, states.lock(connection, user_id, now), now)
     if identity.state is State.VERIFIED:
         return None
     if identity.state is State.PENDING:
-        return _latest(connection, user_id)
+        return latest(connection, user_id)
     if identity.check_count >= policy.checks_max:
         raise ChecksSpent(f"{identity.check_count} checks did not succeed: a person must look", user_id=user_id)
     states.move(connection, identity, State.PENDING, "check_began", now, check_count=identity.check_count + 1)
-    before = _latest(connection, user_id)
+    before = latest(connection, user_id)
     check = _new_check(user_id, provider, before.number + 1 if before else 1, now)
     connection.execute(insert(IDENTITY_CHECK), [check])
-    return _latest(connection, user_id)
+    return latest(connection, user_id)
 
 
 def ask(provider: IdentityProvider, check: Check) -> CheckAnswer:
-    """Phase 2, outside any transaction: start, or look up; start again only what never was known to have begun."""
+    """Phase 2, outside any transaction: start, or look up; start again only what never was known to have begun.
+
+    A defect of an adapter is logged, without its words, and is no answer: it must not keep others waiting.
+    """
     try:
         if check.outcome is None:
             return provider.start(check.key)
@@ -117,6 +133,9 @@ def ask(provider: IdentityProvider, check: Check) -> CheckAnswer:
         if isinstance(answer, Absent) and check.outcome == "unknown":
             return provider.start(check.key)
     except OSError:
+        return Unknown()
+    except Exception as defect:  # noqa: BLE001  # whatever broke, nobody is taken for failed by it
+        log.warning("identity_question_failed", provider=check.provider, kind=type(defect).__name__)
         return Unknown()
     return answer
 
@@ -127,22 +146,24 @@ def learn(connection: Connection, key: str, answer: CheckAnswer, desk: Desk, now
     What is said of any check but the last is old news. Raises `Missing` for an unknown key, `IllegalMove` for proof
     after a failure: the failure stands until a person has looked.
     """
-    row = connection.execute(select(IDENTITY_CHECK).where(IDENTITY_CHECK.c.key == key)).one_or_none()
-    if row is None:
+    user_id = connection.scalar(select(IDENTITY_CHECK.c.user_id).where(IDENTITY_CHECK.c.key == key))
+    if user_id is None:
         raise missing("identity check", key)
-    identity, check = states.get(connection, row.user_id), _check_of(row)
-    if _latest(connection, row.user_id) != check:
+    # The person is locked before the check is read: of two answers at once the second sees what the first did.
+    identity = states.get(connection, user_id)
+    check = latest(connection, user_id)
+    if check is None or check.key != key:
         return identity
     after = _EFFECTS[type(answer)](connection, identity, check, answer, desk, now)
     if after is not identity or check.outcome in _NO_END:
-        said = {"outcome": _outcome(check, answer), "asked_at": now}
+        said = {"outcome": _outcome(check, answer, after), "asked_at": now}
         connection.execute(update(IDENTITY_CHECK).where(IDENTITY_CHECK.c.key == key).values(said))
     return after
 
 
 def due(connection: Connection, provider: str, now: int, limit: int) -> list[Check]:
     """Checks to ask about, the longest waiting first."""
-    is_due = _OPEN & (IDENTITY_CHECK.c.provider == provider) & (IDENTITY_CHECK.c.asked_at <= now - PATIENCE_MICROS)
+    is_due = _OPEN & (IDENTITY_CHECK.c.provider == provider) & (IDENTITY_CHECK.c.asked_at <= now - _SILENCE)
     query = select(IDENTITY_CHECK).where(is_due).order_by(IDENTITY_CHECK.c.asked_at, IDENTITY_CHECK.c.key).limit(limit)
     return [_check_of(row) for row in connection.execute(query)]
 
@@ -203,13 +224,18 @@ _ENDLESS: Final = 2**63 - 1
 _NO_END: Final = frozenset({None, "waiting", "unknown", "absent"})
 
 
-def _outcome(check: Check, answer: CheckAnswer) -> str:
-    """That a check once was seen to have begun is not forgotten: it would be begun twice."""
+def _outcome(check: Check, answer: CheckAnswer, after: Identity) -> str:
+    """That a check once was seen to have begun is not forgotten: it would be begun twice. One that is over is not
+    asked about any more.
+    """
     said = type(answer).__name__.lower()
+    if said in _NO_END and after.state is State.EXPIRED:
+        return "lapsed"
     return "waiting" if check.outcome == "waiting" and said in _NO_END else said
 
 
-def _latest(connection: Connection, user_id: str) -> Check | None:
+def latest(connection: Connection, user_id: str) -> Check | None:
+    """The person's last check; None before the first."""
     newest = select(func.max(IDENTITY_CHECK.c.number)).where(IDENTITY_CHECK.c.user_id == user_id).scalar_subquery()
     query = select(IDENTITY_CHECK).where(IDENTITY_CHECK.c.user_id == user_id, IDENTITY_CHECK.c.number == newest)
     row = connection.execute(query).one_or_none()

@@ -1,7 +1,12 @@
-"""What an identity provider can be asked, and the only things that it can answer."""
+"""What an identity provider can be asked, and the only things that it can answer.
 
+The shipped adapter is the fake (see fake.py), which looks at no document. An adapter for a real provider has a `name`,
+`start` and `lookup`, and `read_notice` if that provider sends notices; `serving.parts.assemble` is where it is chosen.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from serving.payouts.identity.persons import Person
 
@@ -58,4 +63,20 @@ class IdentityProvider(Protocol):
 
     def lookup(self, key: str) -> CheckAnswer:
         """What became of the check. Changes nothing."""
+        ...
+
+
+@runtime_checkable
+class IdentityNotifier(Protocol):
+    """A provider that says unasked that there is news of a check. The news itself is looked up: a notice that comes
+    late, twice or out of order says nothing wrong then, and what is personal does not travel in it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes, now: int) -> str | None:
+        """The key of the check; None: no news of a check. Header names in lower case. Raises `Unverified`; may ask
+        the provider for its certificate (OSError).
+        """
         ...

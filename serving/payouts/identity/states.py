@@ -31,6 +31,7 @@ from serving.outbox.changes import tell
 from serving.outbox.told import of_identity
 from serving.payouts.moves import assert_legal, compare_and_set
 from serving.payouts.rows import insert_each
+from serving.payouts.saga import wake
 
 _REASON: Final = re.compile(r"[a-z][a-z_]{0,62}")
 
@@ -172,7 +173,9 @@ def move(connection: Connection, identity: Identity, target: State, reason: str,
 def swap(
     connection: Connection, identity: Identity, reason: str, now: int, *, by: str | None = None, **columns: Any
 ) -> Identity:
-    """Compare and set: write `columns` if the row still is as it was read, and keep the move. Raises `Overtaken`."""
+    """Compare and set: write `columns` if the row still is as it was read, keep the move, and let the person's parked
+    payouts be looked at again. Raises `Overtaken`.
+    """
     if not _REASON.fullmatch(reason):
         raise ValueError("reason: a word of code such as amount_reached; what is personal has no place there")
     if identity.version == 0:
@@ -189,6 +192,8 @@ def swap(
         "moved_at": now,
     }
     connection.execute(insert(IDENTITY_MOVE), [made])
+    if after.state is not State.REQUIRED:  # to be asked helps no payout on: it is the gate that asks
+        wake(connection, after.user_id, now)
     is_asked = after.state is State.REQUIRED and identity.state is not State.REQUIRED
     if is_asked or (after.is_demanded and not identity.is_demanded):
         tell(connection, of_identity(after.user_id, f"{after.user_id}/{after.version}", reason, now))

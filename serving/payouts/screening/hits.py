@@ -30,10 +30,11 @@ from sqlalchemy import (
 
 from serving.database import METADATA
 from serving.ledger.refusals import missing
-from serving.payouts.identity import persons
+from serving.payouts.identity import persons, states
 from serving.payouts.identity.persons import PERSON, Known, Person
 from serving.payouts.identity.sealing import Seal
 from serving.payouts.moves import assert_legal, compare_and_set
+from serving.payouts.saga import wake
 from serving.payouts.screening.index import Match
 
 LISTED_MAX: Final = 500
@@ -143,7 +144,7 @@ _HIT_STATES = (
     .distinct()
 )
 _SEARCHED = select(SCREENING).where(SCREENING.c.user_id.in_(bindparam("users", expanding=True)))
-_FIND = select(SCREENING_HIT).where(SCREENING_HIT.c.id == bindparam("hit")).with_for_update()
+_FIND = select(SCREENING_HIT).where(SCREENING_HIT.c.id == bindparam("hit"))
 _ANNOUNCE = text(
     "INSERT INTO screening_lists (id, version, announced_at) VALUES (1, :version, :now) "
     "ON CONFLICT (id) DO UPDATE SET version = excluded.version, announced_at = excluded.announced_at"
@@ -210,7 +211,9 @@ def record(
     """Keep the result of a search: open what is new, withdraw what is not found any more. How many are open now.
 
     `matches` None: nobody but a person can read the name. Results for facts that have changed since count for nothing.
+    The person's parked payouts are looked at again.
     """
+    states.lock(connection, known.user_id, now)  # first, as the gate does: a payout is parked before this or sees it
     if persons.find(connection, known.user_id) != known:
         return 0
     connection.execute(_SCREENED, {"user_id": known.user_id, "facts": known.digest, "lists": lists, "now": now})
@@ -226,6 +229,7 @@ def record(
     new = [_new_hit(id_, known, match, seal, now) for id_, match in found.items() if id_ not in rows]
     if new:
         connection.execute(insert(SCREENING_HIT), new)
+    wake(connection, known.user_id, now)
     return len(new) + sum(rows[id_].state in {HitState.OPEN, HitState.WITHDRAWN} for id_ in found.keys() & rows.keys())
 
 
@@ -246,7 +250,8 @@ def question(connection: Connection, hit_id: str, seal: Seal) -> Question:
 
 
 def answer(connection: Connection, hit: Hit, target: HitState, by: str, reason: str, seal: Seal, now: int) -> Hit:
-    """A person says whether it is the one listed (`confirmed`) or not (`cleared`); the same again: no effect.
+    """A person says whether it is the one listed (`confirmed`) or not (`cleared`); the same again: no effect. The
+    person's parked payouts are looked at again.
 
     Raises ValueError without a name or a reason, `IllegalMove`, or `Overtaken` by another reviewer.
     """
@@ -258,7 +263,9 @@ def answer(connection: Connection, hit: Hit, target: HitState, by: str, reason: 
         raise ValueError(f"reason: say why, in at most {REASON_CHARACTERS_MAX:,} characters")
     if hit.state is target:
         return hit
+    states.lock(connection, hit.user_id, now)  # as in `record`
     after = _move(connection, hit, target, now)
+    wake(connection, hit.user_id, now)
     kept = {
         "hit_id": hit.id,
         "version": after.version,
