@@ -16,7 +16,7 @@ from features.events import Event
 from features.home import Home
 from features.intelligence.lists import Lists
 from features.log import Log, row_of
-from pipelines.bench.running import free_port, start, wait_until_ready
+from pipelines.bench.running import START_SECONDS_MAX, free_port, start, wait_until_ready
 from serving.database import open_database, reading
 from serving.knowledge import Clock, Knowledge
 from serving.ledger.proofs import check
@@ -30,7 +30,7 @@ def test_sigkill_between_requests_loses_nothing(
     home: Home, event: Make, started: Callable[[Home], tuple[BaseProcess, str]], after: int
 ) -> None:
     process, address = started(home)
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, timeout=START_SECONDS_MAX) as client:
         answers = [client.post("/v1/score/event", json=event()).json() for _ in range(after)]
     process.kill()
     process.join()
@@ -45,8 +45,10 @@ def test_sigkill_under_load_loses_nothing_that_was_acknowledged(home: Home, even
     threads = [threading.Thread(target=send, args=(port, bodies[lane::4], answers)) for lane in range(4)]
     for thread in threads:
         thread.start()
+    pause = threading.Event()
     while len(answers) < 200:
-        pass
+        assert all(thread.is_alive() for thread in threads), "a sender was not answered"
+        pause.wait(0.001)
     os.kill(process.pid, signal.SIGKILL)
     for thread in threads:
         thread.join()
@@ -57,7 +59,7 @@ def test_sigkill_under_load_loses_nothing_that_was_acknowledged(home: Home, even
 
 def send(port: int, bodies: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS_MAX) as client:
             answers.extend(client.post("/v1/score/event", json=body).raise_for_status().json() for body in bodies)
     except httpx.HTTPError:
         return
@@ -101,7 +103,7 @@ def test_what_was_known_before_a_kill_is_known_after_it(
 def test_a_home_is_served_once(home: Home, served: Callable[[Home], AbstractContextManager[httpx.Client]]) -> None:
     with served(home):
         second = start(home, free_port())
-        _, said = second.communicate(timeout=60)
+        _, said = second.communicate(timeout=START_SECONDS_MAX)
     assert second.returncode == 1
     assert "is served already" in said
 

@@ -26,7 +26,7 @@ from training.gate import Verdict
 
 Make = Callable[..., dict[str, Any]]
 Served = Callable[[Home], AbstractContextManager[httpx.Client]]
-SECONDS_MAX = 60
+SECONDS_MAX = 120
 ALWAYS = (0, 2**62)
 
 

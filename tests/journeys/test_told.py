@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from features.home import Home
-from pipelines.bench.running import free_port, start, wait_until_ready
+from pipelines.bench.running import START_SECONDS_MAX, free_port, start, wait_until_ready
 
 Make = Callable[..., dict[str, Any]]
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
@@ -79,7 +79,7 @@ def test_what_is_posted_is_what_is_polled_and_a_key_outlives_a_restart(
     hold = {"hold_id": "h", "user_id": bodies[0]["user_id"], "amount_micros": 5, "currency": "CNY"}
     key = {"Idempotency-Key": "k-1"}
     try:
-        with httpx.Client(base_url=address, timeout=30) as client:
+        with httpx.Client(base_url=address, timeout=START_SECONDS_MAX) as client:
             answers = [client.post("/v1/score/event", json=body).json() for body in bodies]
             held = client.post("/v1/ledger/holds", json=hold, headers=key)
             while not platform.has_six.wait(1):  # pytest's time limit ends what never comes

@@ -1,6 +1,6 @@
 """A device with 400,000 accounts, a person with 400,000 devices: neither memory nor time grows."""
 
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,9 @@ def test_a_flood_leaves_nothing_behind(many_users: bool) -> None:
     for first in range(1, MANY, STEP):
         many, one = [f"idfv:{at}" for at in range(first, first + STEP)], ["idfv:one"] * STEP
         events = flood(first, many, one) if many_users else flood(first, ["one"] * STEP, many)
-        began = perf_counter()
+        began = thread_time()  # what others do meanwhile does not count
         graph.vectors(events)
-        times.append(perf_counter() - began)
+        times.append(thread_time() - began)
     assert graph.counted["nodes"] == DEGREE_MAX + 1
     assert graph.counted["refused"] == MANY - DEGREE_MAX
     assert len(graph.snapshot()) < 100_000

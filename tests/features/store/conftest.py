@@ -22,7 +22,7 @@ REDIS = os.environ.get("ASSAY_TEST_REDIS", "redis://127.0.0.1:6379/5")
 def redis_address() -> str:
     """A Redis that answers. In CI it must be there."""
     try:
-        Redis.from_url(REDIS, socket_connect_timeout=1).ping()
+        Redis.from_url(REDIS, socket_connect_timeout=30).ping()
     except RedisError as failure:
         if "CI" in os.environ:
             pytest.fail(f"CI has a Redis, and {REDIS} does not answer: {failure}")

@@ -1,7 +1,6 @@
 """The online store on SQLite and on Redis: the same promises, the same vectors."""
 
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -184,10 +183,9 @@ def silent_server() -> Iterator[int]:
 
 
 def test_a_redis_that_hangs_costs_a_deadline(tmp_path: Path, silent_server: int) -> None:
-    began = time.perf_counter()
+    """Else this would never end."""
     with pytest.raises(Unreachable):
         assert_reachable(Settings(tmp_path, redis=f"redis://127.0.0.1:{silent_server}/0"))
-    assert time.perf_counter() - began < 20  # it would be for ever; the machine may be busy
 
 
 @pytest.mark.parametrize(

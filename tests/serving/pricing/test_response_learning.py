@@ -110,13 +110,13 @@ def test_the_past_is_forgotten_by_half_lives_and_then_wholly() -> None:
 
 
 def test_one_key_is_fitted_anew_within_a_millisecond() -> None:
-    """The best of many tries, so that a busy machine does not decide."""
+    """The best of many tries, by the thread's own time, so that a busy machine does not decide."""
     response, truths = platform(1, 20, 60, spread=1.0)
     key, took = next(iter(truths)), []
     response.curve(key)
     for _ in range(200):
         response.learn(key, 100_000, 1)
-        began = time.perf_counter()
+        began = time.thread_time()
         response.curve(key)
-        took.append(time.perf_counter() - began)
+        took.append(time.thread_time() - began)
     assert min(took) < 1e-3

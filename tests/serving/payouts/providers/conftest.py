@@ -4,13 +4,12 @@ import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet, MultiFernet
 from eth_account import Account
 from sqlalchemy import Engine
 
@@ -26,6 +25,7 @@ from pipelines.doubles.voucher import VoucherDouble
 from serving.database import open_database
 from serving.payouts import phases
 from serving.payouts.attempts import Attempt
+from serving.payouts.fake import Fault
 from serving.payouts.identity.sealing import Seal
 from serving.payouts.provider import Answer, Provider
 from serving.payouts.providers.alipay import AlipayTransfers
@@ -41,7 +41,13 @@ from serving.payouts.providers.voucher import Vouchers
 
 NOW = 1_000 * 24 * 3_600 * 1_000_000
 SECRETS = ("key-of-the-caller", "secret-of-the-caller")
-QUICK = Manners(deadline_seconds=0.4, reads_max=2, backoff_seconds=0.01, wait_seconds_max=0.5)
+PATIENT = Manners(deadline_seconds=120, reads_max=2, backoff_seconds=0.01, wait_seconds_max=0.5)
+"""The machine may be busy: only who is never answered is given up."""
+
+HURRIED_SECONDS = 2.0
+"""Until a server that hangs is given up, as some tests want it: long enough for the request to arrive."""
+
+HANGS = {Fault.TIME_OUT_BEFORE, Fault.TIME_OUT_AFTER, Fault.SLOW}
 TEST_KEY = "0x" + "4c" * 32
 
 
@@ -59,8 +65,14 @@ class Rig:
     doors: list[Door] = field(default_factory=list)
 
     def send(self, key: str, person: str | None = None) -> Answer:
-        """As the saga asks first."""
-        return self._ask(key, person, is_first=True)
+        """As the saga asks first; what will hang is given up soon."""
+        for door in self.doors if HANGS & set(self.double.faults) else ():
+            door.manners = replace(PATIENT, deadline_seconds=HURRIED_SECONDS)
+        try:
+            return self._ask(key, person, is_first=True)
+        finally:
+            for door in self.doors:
+                door.manners = PATIENT
 
     def ask(self, key: str, person: str | None = None, outcome: str | None = "unknown", age: int = 0) -> Answer:
         """As the saga asks later, `age` microseconds after the claim."""
@@ -103,12 +115,12 @@ def make(tmp_path: Path, empty_book: Path) -> Iterator[Make]:
     with ExitStack() as stack:
         numbers = count()
 
-        def make_one(name: str, manners: Manners = QUICK, double: Double | None = None) -> Rig:
+        def make_one(name: str, double: Double | None = None) -> Rig:
             engine = open_database(shutil.copy(empty_book, tmp_path / f"{next(numbers)}.db"))
             stack.callback(engine.dispose)
             own = double or _DOUBLES[name]()
             address = stack.enter_context(serving(own))
-            door = stack.enter_context(Door(name, address, manners, breaker=Breaker(failures_max=1_000)))
+            door = stack.enter_context(Door(name, address, PATIENT, breaker=Breaker(failures_max=1_000)))
             rig = _RIGS[name](own, door, engine, address)
             rig.doors = [door]
             return rig
@@ -139,9 +151,8 @@ def _alipay(double: AlipayDouble, door: Door, engine: Engine, _: str) -> Rig:
 
 
 def _voucher(double: VoucherDouble, door: Door, engine: Engine, _: str) -> Rig:
-    seal = MultiFernet([Fernet(Fernet.generate_key())])
     secret = "whsec_" + b64encode(voucher_double.SECRET).decode()
-    provider = Vouchers(door, SECRETS[0], secret, seal, engine.begin)
+    provider = Vouchers(door, SECRETS[0], secret, Seal(b"s" * 32), engine.begin)
     return Rig(double, provider, engine, "USD", lambda n: f"person{n}@example.com", "refused@example.com")
 
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -24,7 +25,9 @@ from serving.payouts.providers.transport import Call, Door, Manners, NoAnswer
 
 WRITE = Call("thing.create", "POST", "/things/secret-id", {"authorization": "Bearer hidden"}, b'{"to": "ann"}')
 READ = Call("thing.find", "GET", "/things/secret-id")
-QUICK = Manners(deadline_seconds=0.4, reads_max=3, backoff_seconds=0.01, wait_seconds_max=1.5)
+PATIENT = Manners(deadline_seconds=120, reads_max=3, backoff_seconds=0.01, wait_seconds_max=1.5)
+HURRIED = replace(PATIENT, deadline_seconds=2.0)
+"""For servers that hang: long enough for the request to arrive, however busy the machine is."""
 
 
 class Counting(Double):
@@ -42,7 +45,7 @@ class Counting(Double):
 
     def respond(self, request: Request) -> Response:
         self.arrived.append(request)
-        return self.answers.popleft() if self.answers else Response(200, b'{"done": true}')
+        return self.answers.popleft() if self.answers else Response(200, b'{"done": true}' + b" " * 600)
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def double() -> Counting:
 def door(double: Counting) -> Iterator[Callable[..., Door]]:
     with ExitStack() as stack:
         address = stack.enter_context(serving(double))
-        yield lambda manners=QUICK, **also: stack.enter_context(Door("counting", address, manners, **also))
+        yield lambda manners=PATIENT, **also: stack.enter_context(Door("counting", address, manners, **also))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def door(double: Counting) -> Iterator[Callable[..., Door]]:
 def test_a_client_library_never_retries_a_lost_write_by_itself(
     double: Counting, door: Callable[..., Door], fault: Fault
 ) -> None:
-    one = door()
+    one = door(HURRIED)
     one.write(WRITE)  # a kept connection, which libraries like to try again
     double.faults.append(fault)
     with pytest.raises(NoAnswer, match=r"did not answer thing\.create"):
@@ -75,8 +78,8 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(double: Counting, door:
     double.faults.append(Fault.SLOW)
     began = time.monotonic()
     with pytest.raises(NoAnswer, match="TimeoutError"):
-        door().write(WRITE)
-    assert 0.4 <= time.monotonic() - began < 20  # of a server that would drip for ever; the machine may be busy
+        door(HURRIED).write(WRITE)
+    assert time.monotonic() - began >= HURRIED.deadline_seconds
 
 
 def test_a_read_is_tried_again_a_bounded_number_of_times(double: Counting, door: Callable[..., Door]) -> None:
@@ -157,7 +160,7 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    manners = Manners(deadline_seconds=5, reads_max=1)
+    manners = Manners(deadline_seconds=120, reads_max=1)
     with (
         Door("p", f"https://127.0.0.1:{server.server_port}", manners) as door,
         pytest.raises(NoAnswer, match="Connect"),
