@@ -1,5 +1,5 @@
-"""What the service does unasked: rewards mature, offers run out and are learned from, payouts move on, features are
-mirrored, lists and models followed, heads of the book signed.
+"""What the service does unasked: rewards mature, offers run out and are learned from, payouts and checks of identity
+move on, features are mirrored, lists and models followed, heads of the book signed.
 """
 
 import threading
@@ -25,6 +25,9 @@ from serving.listed import follow_lists
 from serving.parts import Parts
 from serving.payouts.desk import Desk
 from serving.payouts.duties import Books, payout_duties
+from serving.payouts.identity import checks
+from serving.payouts.identity.duties import identity_duties
+from serving.payouts.screening.duties import screening_duties
 from serving.pricing import campaigns
 from serving.problems import Problem
 from serving.records import Unit
@@ -38,6 +41,18 @@ Duty = tuple[Callable[[], object], float]
 """What is done, and the seconds between one time and the next."""
 
 log = structlog.get_logger()
+
+
+def knowing_duties(parts: Parts) -> dict[str, Duty]:
+    """Checks of identity move on, and whoever is known is searched in the lists."""
+    books = Books(parts.engine.begin, lambda: reading(parts.engine))
+    duties: dict[str, Duty] = {}
+    if parts.identity is not None:
+        desk = checks.Desk(parts.seal, parts.policy.identity)
+        duties |= identity_duties(books, parts.identity, desk, parts.clock)
+    if parts.sanctions is not None:
+        duties |= screening_duties(books, parts.sanctions, parts.seal, parts.clock)
+    return duties
 
 
 class Background:
@@ -133,9 +148,9 @@ class Background:
 
     def _paying(self) -> dict[str, Duty]:
         parts = self._parts
-        desk = Desk(parts.policy, accounts_of=self._accounts_of)
+        desk = Desk(parts.policy, parts.vault, self._accounts_of, providers=frozenset(parts.providers))
         books = Books(parts.engine.begin, lambda: reading(parts.engine))
-        return payout_duties(books, [parts.provider], desk, recorded_now)
+        return payout_duties(books, parts.providers.values(), desk, recorded_now)
 
     def _accounts_of(self, user_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """Others of the same person, asked of the one thread that changes what is known."""

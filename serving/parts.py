@@ -24,8 +24,11 @@ from serving.ledger.waits import NAME, Waits
 from serving.listed import take_lists
 from serving.outbox.receiver import Receiver
 from serving.payouts.fake import FakeProvider
+from serving.payouts.identity.fake import MEMORY, FakeIdentityProvider
+from serving.payouts.identity.provider import IdentityProvider
 from serving.payouts.identity.sealing import Seal, seal_of_home
 from serving.payouts.provider import Provider
+from serving.payouts.screening.sanctions import Sanctions
 from serving.policy import Policy, load_policy
 from serving.pricing import campaigns, response
 from serving.pricing.learned import Learned, caught_up
@@ -40,7 +43,8 @@ from serving.scoring import FraudModel, NoModel, Registry, UnfitModelError, load
 @dataclass
 class Parts:
     """Everything below the flows. `fraud` is replaced as a whole when the alias moves; `refused` is the version, by
-    alias, that an alias names and this service cannot serve.
+    alias, that an alias names and this service cannot serve. Without `identity` no check of a person can begin, without
+    `sanctions` nobody is searched.
     """
 
     engine: Engine
@@ -51,6 +55,8 @@ class Parts:
     offer_key: bytes
     seal: Seal
     provider: Provider
+    identity: IdentityProvider | None = None
+    sanctions: Sanctions | None = None
     receiver: Receiver | None = None
     clock: Callable[[], int] = recorded_now
     places: Places | None = None
@@ -96,6 +102,7 @@ def assert_can_start(home: Home) -> None:
     secret_of(home.root / "offer.key")
     key_of_home(home)
     seal_of_home(home)
+    Sanctions.of_home(home, load_policy().screening)
     Receiver.from_environment()
     _assert_opens(database_of(home))
     try:
@@ -124,15 +131,18 @@ def assemble(home: Home, policy: Policy | None = None, place: Path | str | None 
     knowledge = Knowledge(Log(home.log), Clock(home.manifest.get("clock", Clock.WALL)), lists)
     knowledge.rebuild(engine)
     take_lists(lists, knowledge.sequence + 1, recorded_now())
+    rules, seal = policy or load_policy(), seal_of_home(home)
     parts = Parts(
         engine=engine,
         writer=Writer(engine, recorded_now, knowledge),
         knowledge=knowledge,
         fraud=load_champion(registry_of(home)),
-        policy=policy or load_policy(),
+        policy=rules,
         offer_key=secret_of(home.root / "offer.key"),
-        seal=seal_of_home(home),
+        seal=seal,
         provider=FakeProvider(home.root / "fake-provider.db"),
+        identity=FakeIdentityProvider(home.root / MEMORY, seal),
+        sanctions=Sanctions.of_home(home, rules.screening),
         receiver=Receiver.from_environment(),
         waits=Waits(home.root / NAME),
         banned=banned_in(Log(home.log)),

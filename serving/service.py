@@ -21,7 +21,7 @@ from features.events import Event, Kind, micros_of
 from features.home import Home
 from serving import records
 from serving.app import make_app, problem_of, problem_response
-from serving.background import Background
+from serving.background import Background, Duty, knowing_duties
 from serving.bodies import EventBody, EventsBody, OffersBody
 from serving.contract import Answer, OfferRequest
 from serving.doorman import Doorman
@@ -72,7 +72,11 @@ class Assay:
         self.parts = assemble(home)
         shadow = Shadow(self.parts.engine, self.parts.writer, self.parts.policy)
         following = Following(self.parts, registry_of(home), shadow)
-        duties = {"following": (following.look, LOOK_SECONDS), "shadow": (shadow.catch_up, SHADOW_SECONDS)}
+        duties: dict[str, Duty] = {
+            "following": (following.look, LOOK_SECONDS),
+            "shadow": (shadow.catch_up, SHADOW_SECONDS),
+            **knowing_duties(self.parts),
+        }
         self.telling = Telling(self.parts)
         places, key = Places.of_home(home), key_of_home(home)
         self.parts.places, self.parts.proof_key = places, key.public_key()
@@ -85,6 +89,8 @@ class Assay:
         """Score once, so that nothing is slow the first time."""
         self.parts.fraud.warm_up()
         self.parts.writer.start()
+        if self.parts.sanctions:
+            self.parts.sanctions.tell()
         self.background.start()
         settle_memory()
 

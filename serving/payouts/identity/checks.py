@@ -122,22 +122,28 @@ def claim(connection: Connection, user_id: str, provider: str, policy: IdentityP
 
 
 def ask(provider: IdentityProvider, check: Check) -> CheckAnswer:
-    """Phase 2, outside any transaction: start, or look up; start again only what never was known to have begun.
+    """Phase 2, outside any transaction: start, or look up; start again only what never was known to have begun."""
+    if check.outcome is None:
+        return _answered(provider.start, check)
+    answer = look_up(provider, check)
+    is_lost = isinstance(answer, Absent) and check.outcome == "unknown"
+    return _answered(provider.start, check) if is_lost else answer
 
-    A defect of an adapter is logged, without its words, and is no answer: it must not keep others waiting.
-    """
+
+def look_up(provider: IdentityProvider, check: Check) -> CheckAnswer:
+    """What became of a check that its provider says has news."""
+    return _answered(provider.lookup, check)
+
+
+def _answered(question: Callable[[str], CheckAnswer], check: Check) -> CheckAnswer:
+    """A defect of an adapter is logged, without its words, and is no answer: it keeps nobody else waiting."""
     try:
-        if check.outcome is None:
-            return provider.start(check.key)
-        answer = provider.lookup(check.key)
-        if isinstance(answer, Absent) and check.outcome == "unknown":
-            return provider.start(check.key)
+        return question(check.key)
     except OSError:
         return Unknown()
     except Exception as defect:  # noqa: BLE001  # whatever broke, nobody is taken for failed by it
         log.warning("identity_question_failed", provider=check.provider, kind=type(defect).__name__)
         return Unknown()
-    return answer
 
 
 def learn(connection: Connection, key: str, answer: CheckAnswer, desk: Desk, now: int) -> Identity:
@@ -159,6 +165,11 @@ def learn(connection: Connection, key: str, answer: CheckAnswer, desk: Desk, now
         said = {"outcome": _outcome(check, answer, after), "asked_at": now}
         connection.execute(update(IDENTITY_CHECK).where(IDENTITY_CHECK.c.key == key).values(said))
     return after
+
+
+def find(connection: Connection, key: str) -> Check | None:
+    row = connection.execute(select(IDENTITY_CHECK).where(IDENTITY_CHECK.c.key == key)).one_or_none()
+    return _check_of(row) if row else None
 
 
 def due(connection: Connection, provider: str, now: int, limit: int) -> list[Check]:

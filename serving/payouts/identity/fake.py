@@ -23,6 +23,8 @@ from serving.payouts.identity.provider import Absent, CheckAnswer, Disproven, La
 from serving.payouts.identity.sealing import Seal
 from serving.payouts.providers.notices import Unverified, hmac_sha256
 
+MEMORY: Final = "fake-identity.db"
+"""Its file, in a home."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS document (key TEXT PRIMARY KEY, said TEXT NOT NULL, reason TEXT, sealed BLOB);
 CREATE TABLE IF NOT EXISTS start (number INTEGER PRIMARY KEY, key TEXT NOT NULL);

@@ -98,7 +98,7 @@ def may_pay(
     identity = states.expire(connection, locked[user_id], now)
     usage = usage_of(connection, {user_id, *besides.accounts}, now, policy.identity.window_days, besides.payout_id)
     place = room(usage, currency, policy.identity)
-    answer = decided(identity, _standing(connection, user_id, policy), place, amount_micros, now, policy)
+    answer = decided(identity, standing_of(connection, user_id, policy), place, amount_micros, now, policy)
     if isinstance(answer, Required) and answer.reason is Reason.IDENTITY_NEEDED:
         states.require(connection, identity, "amount_reached", now)
     return answer
@@ -135,7 +135,7 @@ _PROOF: Final = {
 }
 
 
-def _standing(connection: Connection, user_id: str, policy: Policy) -> Standing:
+def standing_of(connection: Connection, user_id: str, policy: Policy) -> Standing:
     """Of somebody unknown there is no name to search for. Where no list is required, only what was found counts."""
     known = persons.find(connection, user_id)
     if known is None:

@@ -189,6 +189,11 @@ def _standing(known: Known, found: set[str], searched: Mapping[str, tuple[str, s
     return Standing.CLEAR if is_searched else Standing.DUE
 
 
+def is_due(connection: Connection, lists: str) -> bool:
+    """Whether anybody is to be searched in the lists of this version, or it has not been announced."""
+    return connection.scalar(_CURRENT) != lists or bool(due(connection, 1))
+
+
 def due(connection: Connection, limit: int) -> list[str]:
     """User ids to be searched in the current lists, those that were never searched first."""
     query = (

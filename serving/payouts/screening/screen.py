@@ -35,6 +35,11 @@ class ListScreen:
         return cls(NameIndex(read_lists(files)), policy)
 
     @property
+    def names(self) -> int:
+        """How many names can be found."""
+        return len(self._index)
+
+    @property
     def version(self) -> str:
         policy = self._policy
         scores = policy.score_min_same_birth, policy.score_min, policy.score_min_other_birth
