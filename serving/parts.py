@@ -1,9 +1,12 @@
 """The composition root: what a flow needs, wired once."""
 
 import gc
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
@@ -23,11 +26,14 @@ from serving.ledger.proof.signing import Places, key_of_home
 from serving.ledger.waits import NAME, Waits
 from serving.listed import take_lists
 from serving.outbox.receiver import Receiver
+from serving.payouts.destinations import Vault
 from serving.payouts.fake import FakeProvider
 from serving.payouts.identity.fake import MEMORY, FakeIdentityProvider
 from serving.payouts.identity.provider import IdentityProvider
 from serving.payouts.identity.sealing import Seal, seal_of_home
 from serving.payouts.provider import Provider
+from serving.payouts.providers.opened import House, open_each
+from serving.payouts.providers.settings import ProviderSettings, Secrets, paying, settings_from
 from serving.payouts.screening.sanctions import Sanctions
 from serving.policy import Policy, load_policy
 from serving.pricing import campaigns, response
@@ -40,7 +46,7 @@ from serving.records import Writer
 from serving.scoring import FraudModel, NoModel, Registry, UnfitModelError, load_champion
 
 
-@dataclass
+@dataclass(repr=False)
 class Parts:
     """Everything below the flows. `fraud` is replaced as a whole when the alias moves; `refused` is the version, by
     alias, that an alias names and this service cannot serve. Without `identity` no check of a person can begin, without
@@ -54,7 +60,12 @@ class Parts:
     policy: Policy
     offer_key: bytes
     seal: Seal
-    provider: Provider
+    providers: Mapping[str, Provider]
+    """Who pays, by name."""
+    vault: Vault | None = None
+    """Where people are paid; None while the fake pays nobody, which takes the digest alone."""
+    doors: ExitStack = field(default_factory=ExitStack)
+    """What providers are spoken to through, to be closed at the end."""
     identity: IdentityProvider | None = None
     sanctions: Sanctions | None = None
     receiver: Receiver | None = None
@@ -101,7 +112,7 @@ def assert_can_start(home: Home) -> None:
     assert_reachable(Settings.from_environment(home.features))
     secret_of(home.root / "offer.key")
     key_of_home(home)
-    seal_of_home(home)
+    _assert_pays(home)
     Sanctions.of_home(home, load_policy().screening)
     Receiver.from_environment()
     _assert_opens(database_of(home))
@@ -111,6 +122,16 @@ def assert_can_start(home: Home) -> None:
         raise UnfitModelError(
             f"the champion cannot serve: {unfit}. Let `assay promote` name a version that fits, or run `assay retrain`"
         ) from unfit
+
+
+def _assert_pays(home: Home) -> None:
+    """Opens every door and asks nobody."""
+    with ExitStack() as doors:
+        open_each(settings_from(), Secrets(os.environ), House(_unread, seal_of_home(home), recorded_now), doors)
+
+
+def _unread() -> NoReturn:
+    raise AssertionError("nothing is paid before the service starts")
 
 
 def _assert_opens(place: Path | str) -> None:
@@ -140,15 +161,31 @@ def assemble(home: Home, policy: Policy | None = None, place: Path | str | None 
         policy=rules,
         offer_key=secret_of(home.root / "offer.key"),
         seal=seal,
-        provider=FakeProvider(home.root / "fake-provider.db"),
+        providers=_fake(home),
         identity=FakeIdentityProvider(home.root / MEMORY, seal),
         sanctions=Sanctions.of_home(home, rules.screening),
         receiver=Receiver.from_environment(),
         waits=Waits(home.root / NAME),
         banned=banned_in(Log(home.log)),
     )
+    if place is None:
+        _hire(parts, settings_from())
     parts.pricer = _learned(parts, home)
     return parts
+
+
+def _fake(home: Home) -> dict[str, Provider]:
+    fake = FakeProvider(home.root / "fake-provider.db")
+    return {fake.name: fake}
+
+
+def _hire(parts: Parts, told: tuple[ProviderSettings, ...]) -> None:
+    """Who is named pays from now on, and the fake nobody."""
+    if told:
+        house = House(parts.engine.begin, parts.seal, parts.clock)
+        parts.providers = open_each(told, Secrets(os.environ), house, parts.doors)
+        parts.vault = Vault(parts.seal)
+        parts.policy = parts.policy.model_copy(update={"payouts": paying(parts.policy.payouts, told)})
 
 
 def _learned(parts: Parts, home: Home) -> Pricer:

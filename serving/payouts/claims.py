@@ -20,7 +20,7 @@ SILENCE_MICROS_MAX: Final = 3_600 * 1_000_000
 """The older an attempt, the seldomer it is asked about; never seldomer than this."""
 GROUP_MAX: Final = 1_000
 """Payouts in one commit."""
-_UNFINISHED: Final = (State.SUBMITTED, State.UNKNOWN)
+UNFINISHED: Final = (State.SUBMITTED, State.UNKNOWN)
 
 
 def claim(connection: Connection, payout_id: str, provider: str, now: int, desk: Desk = OPEN_DESK) -> Attempt | None:
@@ -41,15 +41,15 @@ def claim_each(
 
     An attempt stays with the provider that it began with. Raises `Unsealable`.
     """
-    query = _due(provider, now, min(limit, GROUP_MAX), only).with_for_update(skip_locked=True)
+    query = due_of(desk.promised_to(provider), now, min(limit, GROUP_MAX), only).with_for_update(skip_locked=True)
     due = [payout_of(row) for row in connection.execute(query).all()]
     begun = _begin(connection, provider, [one for one in due if not one.attempt_count], now, desk)
     return begun + _resume(connection, provider, [one for one in due if one.attempt_count], now, desk)
 
 
-def due_users(connection: Connection, provider: str, now: int, limit: int) -> list[str]:
+def due_users(connection: Connection, provider: str, now: int, limit: int, desk: Desk = OPEN_DESK) -> list[str]:
     """Whose payouts the next claims would take up; for a connection that only reads."""
-    rows = connection.scalars(_due(provider, now, limit, None).with_only_columns(PAYOUT.c.user_id))
+    rows = connection.scalars(due_of(desk.promised_to(provider), now, limit, None).with_only_columns(PAYOUT.c.user_id))
     return sorted(set(rows))
 
 
@@ -58,19 +58,20 @@ def adopt(connection: Connection) -> None:
     it reads every payout.
     """
     own = select(PAYOUT_ATTEMPT.c.provider).where(PAYOUT_ATTEMPT.c.payout_id == PAYOUT.c.id).limit(1).scalar_subquery()
-    old = update(PAYOUT).where(PAYOUT.c.state.in_(_UNFINISHED), PAYOUT.c.provider.is_(None))
+    old = update(PAYOUT).where(PAYOUT.c.state.in_(UNFINISHED), PAYOUT.c.provider.is_(None))
     connection.execute(old.values(provider=func.coalesce(own, ""), due_at=PAYOUT.c.updated_at))
 
 
-def _due(provider: str, now: int, limit: int, only: str | None) -> Select[Any]:
-    is_due = and_(PAYOUT.c.state.in_(_UNFINISHED), PAYOUT.c.provider.in_(("", provider)), PAYOUT.c.due_at <= now)
+def due_of(providers: Collection[str], now: int, limit: int, only: str | None = None) -> Select[Any]:
+    """What is to be taken up of these providers, the longest waiting first."""
+    is_due = and_(PAYOUT.c.state.in_(UNFINISHED), PAYOUT.c.provider.in_(providers), PAYOUT.c.due_at <= now)
     query = select(PAYOUT).where(is_due if only is None else and_(is_due, PAYOUT.c.id == only))
     return query.order_by(PAYOUT.c.due_at, PAYOUT.c.id).limit(limit)
 
 
 def _begin(connection: Connection, provider: str, due: Sequence[Payout], now: int, desk: Desk) -> list[Attempt]:
     known = [one for one in due if desk.knows(one.user_id)]
-    new = [*known, *_companions(connection, provider, known)]
+    new = [*known, *_companions(connection, provider, known, desk)]
     addresses = desk.addresses(connection, new)
     parked = desk.parked(connection, new, addresses, now)
     waiting = [one for one in new if one.id in parked]
@@ -106,7 +107,7 @@ def _begun(
     ]
 
 
-def _companions(connection: Connection, provider: str, due: Sequence[Payout]) -> list[Payout]:
+def _companions(connection: Connection, provider: str, due: Sequence[Payout], desk: Desk) -> list[Payout]:
     """Approved payouts that wait for company, of the people and to the destinations of those whose wait is over."""
     sought = {one.bundle_key for one in due if one.bundle_micros}
     if not sought:
@@ -117,7 +118,7 @@ def _companions(connection: Connection, provider: str, due: Sequence[Payout]) ->
         PAYOUT.c.attempt_count == 0,
         PAYOUT.c.bundle_micros > 0,
         PAYOUT.c.waits_for.is_(None),
-        PAYOUT.c.provider.in_(("", provider)),
+        PAYOUT.c.provider.in_(desk.promised_to(provider)),
         PAYOUT.c.id.not_in({one.id for one in due}),
     )
     rows = connection.execute(query.order_by(PAYOUT.c.id).limit(GROUP_MAX).with_for_update(skip_locked=True))
@@ -129,7 +130,7 @@ def _resume(connection: Connection, provider: str, due: Sequence[Payout], now: i
     own = {one.id: one for one in due if rows[one.id].provider == provider}
     if not own:
         return []
-    later = [(one, {"due_at": now + silence(now - rows[one.id].created_at)}) for one in own.values()]
+    later = [(one, {"due_at": now + silence(now - rows[one.id].created_at), "waits_for": None}) for one in own.values()]
     swap_each(connection, later, now)
     shared = attempts.by_key(connection, [rows[id_].provider_key for id_ in own if rows[id_].bundle])
     members = get_each(connection, [row.payout_id for found in shared.values() for row in found])

@@ -14,6 +14,8 @@ from serving.policy import Policy
 from serving.policy_payouts import FeeRule
 
 DESTINATION_NEEDED: Final = "destination_needed"
+PROVIDER_NEEDED: Final = "provider_needed"
+"""No configured provider pays this, or the one that began to is configured no more."""
 _MINUTE: Final = 60 * 1_000_000
 _AGAIN_MICROS: Final = {Waits.MACHINE: _MINUTE, Waits.PERSON: 5 * _MINUTE, Waits.REVIEWER: 5 * _MINUTE}
 """When a parked payout is looked at again, by whose turn it is; `wake` does not wait for it."""
@@ -33,13 +35,15 @@ class Parked:
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Without a policy nobody is asked for a proof; without a vault a destination is paid as it was named, which only
-    a provider that pays nobody can do. `accounts_of` is asked with no transaction open.
+    a provider that pays nobody can do. `accounts_of` is asked with no transaction open. `providers`: all who pay here,
+    by name; empty: whoever asks first pays what nobody was promised.
     """
 
     policy: Policy | None = None
     vault: Vault | None = None
     accounts_of: Callable[[Collection[str]], Accounts] | None = None
     accounts: Accounts = field(default_factory=dict)
+    providers: frozenset[str] = frozenset()
 
     def knowing(self, user_ids: Collection[str]) -> "Desk":
         """The desk once it has asked who else these people are."""
@@ -62,11 +66,7 @@ class Desk:
         self, connection: Connection, payouts: Sequence[Payout], addresses: Mapping[str, str], now: int
     ) -> dict[str, Parked]:
         """What may not be paid yet, by id. Nobody is refused here."""
-        parked = {
-            one.id: Parked(DESTINATION_NEEDED, now + _AGAIN_MICROS[Waits.PERSON])
-            for one in payouts
-            if one.destination not in addresses
-        }
+        parked = {one.id: waiting(DESTINATION_NEEDED, now) for one in payouts if one.destination not in addresses}
         if self.policy is None:
             return parked
         asked = [one for one in payouts if one.id not in parked]
@@ -74,9 +74,18 @@ class Desk:
             parked[id_] = Parked(missing.reason, now + _AGAIN_MICROS[missing.waits_for])
         return parked
 
+    def promised_to(self, provider: str) -> tuple[str, ...]:
+        """Whose payouts a provider takes up: its own, and nobody's, where no routing says whose those are."""
+        return (provider,) if self.providers else ("", provider)
+
     def rules_of(self, provider: str) -> Mapping[str, FeeRule]:
         """What the provider's payments cost, by currency."""
         return {} if self.policy is None else self.policy.payouts.fees.get(provider, {})
+
+
+def waiting(reason: str, now: int) -> Parked:
+    """For a person at the platform."""
+    return Parked(reason, now + _AGAIN_MICROS[Waits.PERSON])
 
 
 OPEN_DESK: Final = Desk()

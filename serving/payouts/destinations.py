@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Tabl
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database import METADATA
+from serving.ledger.refusals import conflicting
 from serving.payouts.identity.sealing import Seal
 from serving.payouts.routes import DIGEST, kind_of
 
@@ -34,8 +35,15 @@ class Vault:
 
     seal: Seal
 
-    def keep(self, connection: Connection, digest: str, destination: str, now: int) -> None:
-        """Again: no effect; a digest names one destination for ever. Raises ValueError, which repeats none of it."""
+    def digest_of(self, destination: str) -> str:
+        """What names a destination: the same for all who are paid there, and nobody without the seal can try it out."""
+        return self.seal.digest(f"destination/{_same(destination)}")
+
+    def keep(self, connection: Connection, digest: str, destination: str, now: int) -> str:
+        """The destination's kind. Again: no effect; a digest names one destination until that is forgotten.
+
+        Raises ValueError, which repeats none of it, `Conflicting` for another destination, `Unsealable`.
+        """
         if not 0 < len(destination) <= DESTINATION_CHARACTERS_MAX or not destination.isprintable():
             raise ValueError(f"destination: write 1 to {DESTINATION_CHARACTERS_MAX} printable characters")
         if not 0 < len(digest) <= 128:
@@ -44,6 +52,9 @@ class Vault:
         row = {"digest": digest, "kind": kind_of(destination), "recorded_at": now}
         row["sealed"] = self.seal.close(destination, _about(digest))
         connection.execute(insert(PAYOUT_DESTINATION).values(row).on_conflict_do_nothing())
+        if _same(self.open_each(connection, [digest])[digest]) != _same(destination):
+            raise conflicting("payout_destination", digest)
+        return str(row["kind"])
 
     def open_each(self, connection: Connection, digests: Collection[str]) -> dict[str, str]:
         """Those that are kept, by digest. Raises `Unsealable`."""
@@ -53,14 +64,24 @@ class Vault:
 
 def kind_at(connection: Connection, digest: str) -> str:
     """Of what kind a destination is, without opening it; `digest` where it is not kept."""
-    kinds = connection.scalars(select(PAYOUT_DESTINATION.c.kind).where(PAYOUT_DESTINATION.c.digest == digest))
-    return kinds.one_or_none() or DIGEST
+    return kinds_at(connection, [digest]).get(digest, DIGEST)
+
+
+def kinds_at(connection: Connection, digests: Collection[str]) -> dict[str, str]:
+    """The same of those that are kept, by digest."""
+    rows = connection.execute(_OF_DIGESTS, {"digests": list(digests)}) if digests else ()
+    return {row.digest: row.kind for row in rows}
 
 
 def forget(connection: Connection, digest: str) -> bool:
     """Erase a destination; whether there was one. What was sent stays on record, under its digest."""
     gone = delete(PAYOUT_DESTINATION).where(PAYOUT_DESTINATION.c.digest == digest)
     return connection.execute(gone).rowcount == 1
+
+
+def _same(destination: str) -> str:
+    """Letters of either case are one address, of a wallet as of a mailbox; an account's name is as it is."""
+    return destination.lower() if kind_of(destination) in {"email", "wallet_address"} else destination
 
 
 def _about(digest: str) -> str:

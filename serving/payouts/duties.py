@@ -11,6 +11,7 @@ from serving.payouts.claims import adopt, due_users
 from serving.payouts.desk import Desk
 from serving.payouts.provider import Provider, Tended
 from serving.payouts.providers import evm_journal, inbox, paypal, voucher
+from serving.payouts.routing import reroute, strangers
 from serving.payouts.runner import Begin, advance_payouts
 
 PERIOD_SECONDS: Final = 1.0
@@ -40,6 +41,8 @@ class Books:
 def payout_duties(books: Books, providers: Iterable[Provider], desk: Desk, clock: Callable[[], int]) -> dict[str, Duty]:
     """By name. Every duty may run in a thread of its own, and any may run in two processes at once."""
     duties: dict[str, Duty] = {"payouts-inbox": (_applying(books, clock), PERIOD_SECONDS)}
+    if desk.providers:
+        duties["payouts-routing"] = (_routing(books, desk, clock), PERIOD_SECONDS)
     for provider in providers:
         duties[f"payouts-{provider.name}"] = (_advancing(books, provider, desk, clock), PERIOD_SECONDS)
         if isinstance(provider, Tended):
@@ -58,11 +61,23 @@ def _advancing(books: Books, provider: Provider, desk: Desk, clock: Callable[[],
             is_adopted = True
         now = clock()
         with books.look() as connection:
-            users = due_users(connection, provider.name, now, PAYOUTS_PER_ROUND)
+            users = due_users(connection, provider.name, now, PAYOUTS_PER_ROUND, desk)
         if users:
             advance_payouts(books.begin, provider, now, PAYOUTS_PER_ROUND, desk=desk.knowing(users))
 
     return advance
+
+
+def _routing(books: Books, desk: Desk, clock: Callable[[], int]) -> Callable[[], object]:
+    def route_what_is_nobodys() -> None:
+        now = clock()
+        with books.look() as connection:
+            strange = strangers(connection, desk.providers, now)
+        if strange:
+            with books.begin() as connection:
+                reroute(connection, strange, desk, now)
+
+    return route_what_is_nobodys
 
 
 def _applying(books: Books, clock: Callable[[], int]) -> Callable[[], object]:

@@ -14,7 +14,7 @@ from serving.payouts.identity import states
 from serving.payouts.identity.paid import usage_of
 from serving.payouts.identity.triggers import announced, room
 from serving.payouts.limits import BeyondLimits, Wanted
-from serving.payouts.routes import NoRoute, route
+from serving.payouts.routes import DIGEST, NoRoute, route
 from serving.payouts.saga import PaidBy, Payout, PayoutOrder, Terms
 from serving.policy import Policy
 
@@ -75,8 +75,16 @@ def quote(connection: Connection, wanted: Wanted, destination: str, now: int, po
 
 
 def terms_of(connection: Connection, amount_micros: int, currency: str, destination: str, policy: Policy) -> Terms:
-    """On what terms an amount would be paid. Raises `NoRoute`."""
-    chosen = route(currency, kind_at(connection, destination), policy.payouts).provider
+    """On what terms an amount would be paid: by nobody yet, and at no cost to the person, where the destination is not
+    kept and its kind decides. Raises `NoRoute`.
+    """
+    kind = kind_at(connection, destination)
+    try:
+        chosen = route(currency, kind, policy.payouts).provider
+    except NoRoute:
+        if kind != DIGEST:
+            raise
+        return Terms()  # who pays is found once it is kept: see routing.py
     rule = policy.payouts.fees.get(chosen, {}).get(currency)
     is_small = amount_micros <= policy.payouts.bundled_micros_max.get(currency, 0)
     return Terms(

@@ -10,6 +10,7 @@ from sqlalchemy import Row, select, tuple_
 from serving.contract import PayoutAnswer
 from serving.database import reading
 from serving.openapi import READS, refusals
+from serving.payouts.provider import Provider
 from serving.payouts.providers import inbox
 from serving.payouts.providers.notices import Notice, Notifier
 from serving.payouts.saga import PAYOUT, State
@@ -59,7 +60,7 @@ def payouts(
 async def notice(provider: str, request: Request) -> NoticeAnswer:
     """What a payout provider tells. It needs no key: its signature is the proof, and without it nothing is read."""
     parts, body = parts_of(request), await request.body()
-    notifier = _notifier(parts.provider, provider)
+    notifier = _notifier(parts.providers.get(provider))
     headers = {name.lower(): value for name, value in request.headers.items()}
     # A provider may ask for a certificate: not in the writer's thread, which everybody waits for.
     instant = parts.clock()
@@ -81,8 +82,8 @@ def payout(payout_id: IdInPath, request: Request) -> PayoutAnswer:
     return _answer(found)
 
 
-def _notifier(provider: Any, name: str) -> Notifier:
-    if not isinstance(provider, Notifier) or provider.name != name:
+def _notifier(provider: Provider | None) -> Notifier:
+    if not isinstance(provider, Notifier):
         raise not_found("payout provider of this name that sends webhooks")
     return provider
 

@@ -100,7 +100,7 @@ def seen(parts: Parts) -> list[Any]:
 def test_nothing_happens_twice(approving: Path, tmp_path: Path) -> None:
     parts, asked, dice = opened(tmp_path, approving), list(requests()), Random(7)  # noqa: S311  (a sample, no secret)
     ask(parts, asked)
-    advance_payouts(parts.engine.begin, parts.provider, NOW)
+    advance_payouts(parts.engine.begin, parts.providers["fake"], NOW)
     once = seen(parts)
     asked += map(notice, range(5))
     for commit in range(TIMES // A_COMMIT):
@@ -108,7 +108,7 @@ def test_nothing_happens_twice(approving: Path, tmp_path: Path) -> None:
             parts.engine.dispose()
             parts = opened(tmp_path, approving)
         ask(parts, dice.choices(asked, k=A_COMMIT))
-        advance_payouts(parts.engine.begin, parts.provider, NOW)
+        advance_payouts(parts.engine.begin, parts.providers["fake"], NOW)
     assert seen(parts) == once
-    assert [one.state for one in parts.provider.payments()] == ["settled"] * 5  # type: ignore[attr-defined]  # the fake
+    assert [one.state for one in parts.providers["fake"].payments()] == ["settled"] * 5  # type: ignore[attr-defined]  # the fake
     parts.engine.dispose()

@@ -36,7 +36,7 @@ def client(tmp_path: Path, write_model: Callable[..., Path]) -> Iterator[TestCli
         policy=load_policy(),
         offer_key=b"a key",
         seal=Seal(b"s" * 32),
-        provider=FakeProvider(tmp_path / "provider.db"),
+        providers={"fake": FakeProvider(tmp_path / "provider.db")},
     )
     app.state.parts.writer.start()
     yield TestClient(app)

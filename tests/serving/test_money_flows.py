@@ -44,7 +44,7 @@ class Platform:
             policy=load_policy(),
             offer_key=b"a key",
             seal=Seal(b"s" * 32),
-            provider=FakeProvider(folder / "provider.db"),
+            providers={"fake": FakeProvider(folder / "provider.db")},
         )
 
     def unit(self, work: Callable[[Unit], Any]) -> Any:

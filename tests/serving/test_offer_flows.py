@@ -47,7 +47,7 @@ class Platform:
             policy=load_policy(),
             offer_key=b"a key",
             seal=Seal(b"s" * 32),
-            provider=FakeProvider(folder / "provider.db"),
+            providers={"fake": FakeProvider(folder / "provider.db")},
         )
 
     def _model(self, probability: float) -> FraudModel:

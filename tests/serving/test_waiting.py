@@ -42,7 +42,7 @@ def parts(tmp_path: Path) -> Parts:
         policy=load_policy(),
         offer_key=b"a key",
         seal=Seal(b"s" * 32),
-        provider=FakeProvider(tmp_path / "provider.db"),
+        providers={"fake": FakeProvider(tmp_path / "provider.db")},
         waits=Waits(tmp_path / NAME),
     )
 

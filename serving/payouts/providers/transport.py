@@ -102,7 +102,8 @@ class Door:
         self.provider, self.manners = provider, manners or Manners()
         self._writes, self._breaker = writes or Pace(6_000, 60, burst=50), breaker or Breaker()
         self._reads = reads or Pace(6_000, 60, burst=50)
-        self._base = _address(base_url)
+        assert_address(base_url)
+        self._base = base_url.rstrip("/")
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name=f"{provider}-door", daemon=True)
         self._thread.start()
@@ -230,12 +231,16 @@ def _aware(instant: datetime) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _address(base_url: str) -> str:
-    """Raises ValueError, with the remedy, for an address over which a secret would travel in the clear."""
-    address = httpx.URL(base_url)
+def assert_address(base_url: str) -> None:
+    """Raises ValueError, with the remedy, for an address over which a secret would travel in the clear. It is not
+    repeated: some hold a key.
+    """
+    try:
+        address = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise ValueError("base_url is no address: it begins with https://") from None
     is_here = address.host in {"127.0.0.1", "localhost", "::1"}
-    if address.scheme != "https" and not (address.scheme == "http" and is_here):
-        raise ValueError(f"base_url must begin with https://, or with http:// on this machine: {base_url!r}")
+    if not address.host or not (address.scheme == "https" or (address.scheme == "http" and is_here)):
+        raise ValueError("base_url must begin with https://, or with http:// on this machine")
     if address.userinfo:
         raise ValueError("base_url must hold no password: pass it as the provider's own setting")
-    return base_url.rstrip("/")

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from cryptography.fernet import MultiFernet
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database import METADATA
 from serving.ledger.refusals import AlreadyResolved, missing
+from serving.payouts.identity.sealing import Seal
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Settled, Unknown
 from serving.payouts.providers.amounts import decimal_text
 from serving.payouts.providers.notices import Notice, Unverified, check_age, hmac_sha256
@@ -38,12 +38,12 @@ VOUCHER_CODE = Table(
 
 
 class Vouchers:
-    """`seal` encrypts codes (its first key) and reads what any of its keys encrypted, so that keys can be changed."""
+    """`seal` closes codes at rest."""
 
     name: str = "voucher"
     key_lifetime_micros: int = 29 * 24 * 3_600 * 1_000_000
 
-    def __init__(self, door: Door, api_key: str, webhook_secret: str, seal: MultiFernet, begin: Begin) -> None:
+    def __init__(self, door: Door, api_key: str, webhook_secret: str, seal: Seal, begin: Begin) -> None:
         self._door, self._seal, self._begin = door, seal, begin
         self._webhook_secret = b64decode(webhook_secret.removeprefix("whsec_"))
         self._headers = {"authorization": f"Bearer {api_key}"}
@@ -77,7 +77,7 @@ class Vouchers:
     def deliver(self, connection: Connection, key: str, receipt: str, now: int) -> str:
         """The code, for the person. Again under the same receipt: the same code, for an answer that was lost.
 
-        Raises `Missing` before it is issued, `AlreadyResolved` for a second receipt.
+        Raises `Missing` before it is issued, `AlreadyResolved` for a second receipt, `Unsealable`.
         """
         is_free = or_(VOUCHER_CODE.c.receipt.is_(None), VOUCHER_CODE.c.receipt == receipt)
         taken = update(VOUCHER_CODE).where(VOUCHER_CODE.c.key == key, is_free)
@@ -87,7 +87,7 @@ class Vouchers:
             raise missing("voucher of this payout", key)
         if row.receipt != receipt:
             raise AlreadyResolved("the voucher was delivered before, under another receipt")
-        return self._seal.decrypt(row.sealed).decode()
+        return self._seal.open(row.sealed, _about(key))
 
     def read_notice(self, headers: Mapping[str, str], body: bytes, now: int) -> Notice:
         """As Standard Webhooks signs: `webhook-id`, `webhook-timestamp`, `webhook-signature` of `id.timestamp.body`."""
@@ -110,10 +110,14 @@ class Vouchers:
         return Accepted(reference) if status == "pending" else Unknown("a status that is not documented")
 
     def _keep(self, key: str, reference: str, code: str) -> None:
-        row = {"key": key, "reference": reference, "sealed": self._seal.encrypt(code.encode())}
+        row = {"key": key, "reference": reference, "sealed": self._seal.close(code, _about(key))}
         with self._begin() as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             connection.execute(insert(VOUCHER_CODE).values(row).on_conflict_do_nothing())
+
+
+def _about(key: str) -> str:
+    return f"voucher_code/{key}"
 
 
 @understood()

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from serving.database import reading
+from serving.ledger.refusals import Conflicting
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
 from serving.payouts import saga
 from serving.payouts.attempts import PAYOUT_ATTEMPT, key_of
@@ -166,8 +167,11 @@ def test_a_destination_is_kept_sealed_and_opened_only_to_pay(town: Any) -> None:
     assert run(town, provider, desk) == {}
     assert (town.books(), reason(town)) == ("held", DESTINATION_NEEDED)
     with town.engine.begin() as connection:
-        for plain in ("ann@example.com", "somewhere else"):  # a digest names one destination for ever
-            Vault(SEAL).keep(connection, "ann's bank", plain, NOW)
+        for plain in ("ann@example.com", "Ann@Example.com"):
+            assert Vault(SEAL).keep(connection, "ann's bank", plain, NOW) == "email"
+        with pytest.raises(Conflicting, match="exists with another body") as refusal:
+            Vault(SEAL).keep(connection, "ann's bank", "somewhere else", NOW)
+        assert "somewhere" not in str(refusal.value)
         row = connection.execute(select(PAYOUT_DESTINATION)).one()
     assert (row.kind, b"example" in row.sealed) == ("email", False)
     assert run(town, provider, desk, NOW + 5 * MINUTE) == {State.SETTLED: 1}

@@ -260,8 +260,10 @@ def test_a_destination_is_routed_by_its_kind_without_being_opened(town: Any) -> 
     vault = Vault(Seal(b"s" * 32))
     with town.engine.begin() as connection:
         vault.keep(connection, "digest of ann's address", "ann@example.com", NOON)
+        vault.keep(connection, "digest of a wallet", "0x" + "ab" * 20, NOON)
     assert ask(town, "a", 1_000_000, policy(ROUTES), to="digest of ann's address").provider == "paypal"
     before = town.amounts()
     with pytest.raises(NoRoute):
-        ask(town, "b", 1_000_000, policy(ROUTES), to="digest of nothing known")
+        ask(town, "b", 1_000_000, policy(ROUTES), to="digest of a wallet")
     assert town.amounts() == before
+    assert ask(town, "c", 1_000_000, policy(ROUTES), to="digest of nothing known").provider == "", "it waits"

@@ -58,7 +58,7 @@ class Shop:
             policy=load_policy(),
             offer_key=b"a key",
             seal=Seal(b"s" * 32),
-            provider=FakeProvider(self.folder / "provider.db"),
+            providers={"fake": FakeProvider(self.folder / "provider.db")},
             clock=lambda: self.now,
         )
         self.parts.writer.start()

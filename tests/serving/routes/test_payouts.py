@@ -97,7 +97,7 @@ def paid(shop: Any) -> tuple[str, str]:
     shop.own()
     payout = shop.withdraw()
     shop.approve(payout)
-    advance_payouts(shop.engine.begin, shop.parts.provider, shop.now)
+    advance_payouts(shop.engine.begin, shop.parts.providers["fake"], shop.now)
     return payout, sent(shop)
 
 
@@ -108,8 +108,8 @@ def state(shop: Any, payout: str) -> str:
 def test_a_signed_notice_needs_no_key_and_counts_once(shop_in_each: Any) -> None:
     shop_in_each.restart(key="platform")
     payout, key = paid(shop_in_each)
-    shop_in_each.parts.provider.send_back(key)
-    headers, body = shop_in_each.parts.provider.notify(key, "n-1")
+    shop_in_each.parts.providers["fake"].send_back(key)
+    headers, body = shop_in_each.parts.providers["fake"].notify(key, "n-1")
     effects = [shop_in_each.client.post(PATH, content=body, headers=headers).json()["effect"] for _ in range(3)]
     assert effects == ["applied", "repeated", "repeated"]
     shop_in_each.restart()
@@ -120,8 +120,8 @@ def test_a_signed_notice_needs_no_key_and_counts_once(shop_in_each: Any) -> None
 
 def test_a_notice_that_is_not_signed_is_refused_and_not_used(shop: Any) -> None:
     payout, key = paid(shop)
-    shop.parts.provider.send_back(key)
-    headers, body = shop.parts.provider.notify(key, "n-1")
+    shop.parts.providers["fake"].send_back(key)
+    headers, body = shop.parts.providers["fake"].notify(key, "n-1")
     forged = shop.client.post(PATH, content=body.replace(b"returned", b"settled"), headers=headers)
     assert (forged.status_code, forged.json()["type"]) == (401, "unverified")
     assert shop.client.post(PATH, content=body).status_code == 401
@@ -130,15 +130,15 @@ def test_a_notice_that_is_not_signed_is_refused_and_not_used(shop: Any) -> None:
 
 
 def test_a_signed_notice_that_says_nothing_is_refused_and_not_used(shop_in_each: Any) -> None:
-    shop_in_each.parts.provider = FakeProvider(shop_in_each.folder / "provider.db", secret=b"known here")
+    shop_in_each.parts.providers = {"fake": FakeProvider(shop_in_each.folder / "provider.db", secret=b"known here")}
     payout, key = paid(shop_in_each)
     for body in NO_NOTICES:
         headers = {"fake-signature": hmac_sha256(b"known here", body).hex()}
         refused = shop_in_each.client.post(PATH, content=body, headers=headers)
         assert (refused.status_code, refused.json()["type"]) == (401, "unverified"), body[:60]
     assert state(shop_in_each, payout) == "settled"
-    shop_in_each.parts.provider.send_back(key)
-    headers, body = shop_in_each.parts.provider.notify(key, "n")
+    shop_in_each.parts.providers["fake"].send_back(key)
+    headers, body = shop_in_each.parts.providers["fake"].notify(key, "n")
     assert shop_in_each.client.post(PATH, content=body, headers=headers).json()["effect"] == "applied"
 
 
