@@ -7,16 +7,14 @@ import pytest
 from training.evaluate import Bootstrap, Scored
 from training.slices import GROUPS_MAX, by_slice, false_positive_ratio, grouped, threshold_at
 
-DRAWS = np.random.default_rng(5)
-
 
 def scored(labels: list[float], scores: list[float]) -> Scored:
     return Scored.of(np.array(labels), np.array(scores))
 
 
 def test_the_threshold_flags_at_most_the_share_that_was_asked_for() -> None:
-    labels = np.concatenate([np.zeros(1000), np.ones(50)])
-    scores = np.concatenate([DRAWS.random(1000), DRAWS.random(50) + 0.3])
+    labels, draws = np.concatenate([np.zeros(1000), np.ones(50)]), np.random.default_rng(5)
+    scores = np.concatenate([draws.random(1000), draws.random(50) + 0.3])
     some = Scored.of(labels, scores)
     for share in (0.0, 0.01, 0.5, 1.0):
         flagged = some.scores >= threshold_at(some, share)
@@ -49,7 +47,8 @@ def test_small_groups_are_counted_together() -> None:
 
 @pytest.mark.parametrize(("second", "low", "high"), [(0.02, 0.8, 1.6), (0.2, 6.0, 15.0)])
 def test_the_ratio_tells_even_treatment_from_uneven(second: float, low: float, high: float) -> None:
-    flagged = np.concatenate([DRAWS.random(4000) < 0.02, DRAWS.random(4000) < second])
+    draws = np.random.default_rng(5)
+    flagged = np.concatenate([draws.random(4000) < 0.02, draws.random(4000) < second])
     some = Scored.of(np.zeros(8000), flagged.astype(float))
     groups = pl.Series("tier", [1] * 4000 + [2] * 4000)
     ratio = false_positive_ratio(some, groups, 0.5, Bootstrap(100))

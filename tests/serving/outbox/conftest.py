@@ -87,7 +87,7 @@ class Double:
         with self._lock:
             self.asked.append(body["subject"])
         if mode == "hang":
-            self.go_on.wait(60)
+            self.go_on.wait()
         if mode == "cut" or self._server is None:  # the dead close their open connections, too
             request.close_connection = True
             request.connection.close()
@@ -102,7 +102,7 @@ class Double:
         request.end_headers()
         if mode == "drip":
             request.wfile.write(b"1")
-            self.go_on.wait(60)
+            self.go_on.wait()
 
     def _take(self, request: Answering, text: str, body: dict[str, Any]) -> None:
 
