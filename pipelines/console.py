@@ -15,6 +15,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from features.home import Home
+from pipelines.damaged import damage_behind
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -25,7 +28,10 @@ class UserError(Exception):  # it is the user's to mend, and the message says ho
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an expected failure into its sentence and exit code 1; defects keep their traceback."""
+    """Turn an expected failure into its sentence and exit code 1; defects keep their traceback.
+
+    What an engine cannot read is looked for among the files of the home, for the engine does not name it.
+    """
     try:
         yield
     except BrokenPipeError:
@@ -34,12 +40,17 @@ def explained() -> Iterator[None]:
         # The text of a lost key is the key alone: that is a defect, and a sentence would hide where.
         if type(failure) in (KeyError, IndexError):
             raise
-        refuse(failure)
+        damage = damage_behind(failure, Home.from_environment())
+        refuse(UserError(damage) if damage else failure)
     except OSError as failure:
         refuse(UserError(_told(failure)))
     except KeyboardInterrupt:
         err.print("stopped")
         raise typer.Exit(130) from None
+    except Exception as failure:
+        if damage := damage_behind(failure, Home.from_environment()):
+            refuse(UserError(damage))
+        raise
 
 
 _REMEDIES: Final = {

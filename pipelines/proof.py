@@ -115,7 +115,7 @@ def check(file: Path, key: Path) -> slip.Checked:
     """Raises `slip.Unproven`, and UserError for a file that is no JSON."""
     try:
         document = json.loads(file.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{file} is no JSON: name the file that `assay ledger payslip-proof` wrote") from None
     return slip.check(document, read_key(key))
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from features.home import Home
 from pipelines.console import UserError
+from pipelines.damaged import assert_startable
 
 DRAIN_SECONDS: Final = 10
 KEEP_ALIVE_SECONDS: Final = 30
@@ -47,6 +48,7 @@ def serve(home: Home, host: str, port: int, ready: Callable[[], None]) -> None:
     """
     assert_may_listen(host, port)
     with _alone(home):
+        assert_startable(home)
         os.environ["ASSAY_HOME"] = str(home.root)
         _run(_service(home), host, port, ready)
 

@@ -14,6 +14,7 @@ from features.intelligence.lists import Lists
 from features.log import recorded_now
 from pipelines.backfill import backfill
 from pipelines.console import UserError, out
+from pipelines.damaged import assert_startable
 from pipelines.load import load_folder, load_simulated
 from pipelines.promotion import promote
 from pipelines.replay import held_back
@@ -23,6 +24,7 @@ from pipelines.shown import show_ingest, show_registered
 
 def prepare(home: Home, data: Path | None, users: int, days: int, seed: int) -> None:
     """Bring the home to where it can serve. Each step is skipped when what it makes is there."""
+    assert_startable(home)
     _assert_same_source(home, data)
     if not home.manifest_file.exists():
         _load(home, data, users, days, seed)

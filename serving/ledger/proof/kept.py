@@ -66,6 +66,8 @@ def _read(line: str) -> Head | ValueError:
         return Head.from_json(json.loads(line))
     except ValueError as failure:
         return failure
+    except RecursionError:
+        return ValueError("it is nested too deeply")
 
 
 def _settle(folder: Path) -> None:
