@@ -1,6 +1,5 @@
 """What benchmarks run on: a small simulated home that is made once, and events that it has not seen."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,14 +23,6 @@ def small_home(seed: int) -> Iterator[Home]:
         home = Home(Path(folder) / "home")
         prepare(home, None, USERS, DAYS, seed)
         yield home
-
-
-@contextmanager
-def copied(home: Home) -> Iterator[Home]:
-    """A copy, so that what is measured leaves no trace."""
-    with TemporaryDirectory(prefix="assay-bench-") as folder:
-        shutil.copytree(home.root, Path(folder) / "home")
-        yield Home(Path(folder) / "home")
 
 
 def fresh_events(seed: int, count: int) -> list[dict[str, Any]]:

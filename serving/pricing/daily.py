@@ -29,7 +29,6 @@ without an offer, is paid as promised and counts for nothing here.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -43,11 +42,6 @@ MILLION: Final = 1_000_000
 def day_of(at_micros: int, curve: DailyCurve) -> int:
     """The day to which an instant belongs, numbered from 0001-01-01 as 1; it begins at midnight in `time_zone`."""
     return instant_of(at_micros).astimezone(ZoneInfo(curve.time_zone)).toordinal()
-
-
-def day_begins(day: int, curve: DailyCurve) -> datetime:
-    """The first instant of a day, in UTC."""
-    return datetime.fromordinal(day).replace(tzinfo=ZoneInfo(curve.time_zone)).astimezone(UTC)
 
 
 def total_micros(earned_micros: int, curve: DailyCurve) -> int:

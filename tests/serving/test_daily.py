@@ -1,8 +1,9 @@
 """The daily curve: more always pays more, ever less so, and nothing is won by rounding, dividing or ordering work."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, pairwise
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from features.events import micros_of
-from serving.policy import DailyCurve, load_policy
-from serving.pricing.daily import day_begins, day_of, multiplier, paid_each, paid_micros, said, total_micros
+from serving.policy import HOUR, DailyCurve, load_policy
+from serving.pricing.daily import day_of, multiplier, paid_each, paid_micros, said, total_micros
 
 SHIPPED = load_policy().daily
 SMALL = SHIPPED.model_copy(update={"full_until_micros": 7, "least_from_micros": 23, "least_share": 0.31})
@@ -83,16 +84,17 @@ def test_a_day_begins_at_midnight_in_the_stated_zone() -> None:
     midnight = datetime(2026, 2, 28, 16, tzinfo=UTC)  # Shanghai is eight hours ahead
     day = day_of(micros_of(midnight), SHIPPED)
     assert day_of(micros_of(midnight) - 1, SHIPPED) == day - 1
-    assert day_begins(day, SHIPPED) == midnight
+    assert day_of(micros_of(midnight + timedelta(days=1)) - 1, SHIPPED) == day
 
 
 def test_days_of_23_and_25_hours_are_days() -> None:
     berlin = SHIPPED.model_copy(update={"time_zone": "Europe/Berlin"})
     for month, day, hours in ((3, 29, 23), (10, 25, 25), (7, 1, 24)):
         number = date(2026, month, day).toordinal()
-        begins, ends = day_begins(number, berlin), day_begins(number + 1, berlin)
-        assert (ends - begins).total_seconds() == hours * 3600
-        assert day_of(micros_of(begins), berlin) == day_of(micros_of(ends) - 1, berlin) == number
+        begins = micros_of(datetime(2026, month, day, tzinfo=ZoneInfo("Europe/Berlin")))
+        ends = begins + hours * HOUR
+        days = [day_of(instant, berlin) for instant in (begins - 1, begins, ends - 1, ends)]
+        assert days == [number - 1, number, number, number + 1]
 
 
 def test_the_offer_says_the_rule_and_what_this_task_pays() -> None:

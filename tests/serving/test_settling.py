@@ -1,12 +1,13 @@
 """Settling: what several accounts of one person were paid beyond one curve is taken before money leaves, once."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert
 
-from features.events import Reason, parse
+from features.events import Reason, micros_of, parse
 from features.graph import DeviceGraph
 from features.log import row_of
 from serving.database import open_database
@@ -17,13 +18,13 @@ from serving.ledger.reversals import ReversalOrder, reverse_reward
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal, wallet
 from serving.policy import load_policy
-from serving.pricing.daily import day_begins, paid_micros, total_micros
+from serving.pricing.daily import day_of, paid_micros, total_micros
 from serving.pricing.offer_log import OFFER, OFFER_GOAL
 from serving.pricing.settling import Leaving, accounts_paid, settle
 
 CURVE = load_policy().daily
-DAY = 739_676
-NOW = int(day_begins(DAY, CURVE).timestamp()) * 1_000_000
+NOW = micros_of(datetime(2026, 2, 28, 16, tzinfo=UTC))  # when 1 March begins in Shanghai
+DAY = day_of(NOW, CURVE)
 UNIT = 1_000_000
 PHONE, OTHER_PHONE = ({"devices": [{"kind": "android_id", "id": id_ * 16}]} for id_ in "12")
 PURSE, OTHER_PURSE = "c" * 64, "d" * 64

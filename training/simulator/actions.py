@@ -29,7 +29,6 @@ COMPLETED, SCREENED_OUT = 0.66, 0.20
 INSTALLED: Final = 0.50
 PURCHASED: Final = 0.03
 GOAL_HOURS_MEDIANS: Final = (3.0, 22.0, 60.0)
-POSTBACK_DELAY_SECONDS: Final = 20.0
 _REPORTS_TASKS: Final = np.array([partner.reports_tasks for partner in PARTNERS])
 _PARTNER_ADDRESS: Final = IP_PROVENANCES.index(IpProvenance.PARTNER)
 
