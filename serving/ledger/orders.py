@@ -107,8 +107,14 @@ def open_hold(connection: Connection, order: HoldOrder, now: int) -> Hold:
     return holds.hold(connection, wanted, now)
 
 
-def expiry(now: int, asked: int | None) -> int:
-    """When a hold ends. Raises ValueError for one that would be over before it begins, or last too long."""
+def expiry(connection: Connection, hold_id: str, now: int, asked: int | None) -> int:
+    """When a hold ends: one that is known, asked for again, when it was said to end at first.
+
+    Raises ValueError for a new one that would be over before it begins, or last too long.
+    """
+    known = holds.find(connection, _hold_id(hold_id))
+    if known is not None and known.expires_at is not None:
+        return known.expires_at if asked is None else asked
     until = now + HOLD_DAYS * _DAY if asked is None else asked
     if not now < until <= now + HOLD_DAYS_MAX * _DAY:
         raise ValueError(f"must lie ahead, by at most {HOLD_DAYS_MAX} days")

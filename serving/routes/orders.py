@@ -117,7 +117,8 @@ async def hold(body: HoldRequest, request: Request, key: Key) -> Response:
 
     def work(unit: Unit) -> HoldAnswer:
         try:
-            until = orders.expiry(unit.now, micros_of(body.expires_at) if body.expires_at else None)
+            asked = micros_of(body.expires_at) if body.expires_at else None
+            until = orders.expiry(unit.connection, body.hold_id, unit.now, asked)
         except ValueError as wrong:
             raise bad_field("expires_at", str(wrong)) from None
         order = HoldOrder(body.hold_id, body.user_id, body.amount_micros, body.currency, until)

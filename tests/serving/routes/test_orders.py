@@ -137,6 +137,21 @@ def test_a_hold_has_an_end_that_lies_ahead(shop: Any) -> None:
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "expires_at"), days
 
 
+@pytest.mark.parametrize("days", [None, 2])
+def test_a_hold_that_is_asked_for_again_is_the_same_hold_under_any_key(shop: Any, days: int | None) -> None:
+    shop.own()
+    ends = {} if days is None else {"expires_at": instant_of(shop.now + days * DAY).isoformat()}
+    made = shop.post(HOLDS, hold(**ends), "k-1").json()
+    for later in range(2, 5):
+        shop.now += DAY
+        again = shop.post(HOLDS, hold(**ends), f"k-{later}")
+        assert (again.status_code, again.json()) == (200, made)
+    assert shop.wallet()["held_micros"] == 400_000
+    other = shop.post(HOLDS, hold(expires_at=instant_of(shop.now + 9 * DAY).isoformat()), "k-5")
+    assert (other.status_code, other.json()["type"]) == (409, "conflicting")
+    assert shop.post(HOLDS, hold(1), "k-6").status_code == 409
+
+
 @pytest.mark.parametrize("form", ["{}", "{}/hold", "{}/hold/platform-hold"])
 def test_what_a_payout_holds_is_neither_freed_nor_spent_by_an_order(shop: Any, form: str) -> None:
     shop.own()
