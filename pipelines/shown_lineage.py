@@ -12,6 +12,7 @@ from features.events import instant_of
 from pipelines.console import out
 from pipelines.lineage import Lineage
 from pipelines.steps import digest_of
+from serving.policy import HOUR
 from training import registry
 
 _DIGEST_SHOWN: Final = 12
@@ -29,6 +30,8 @@ def show_lineage(lineage: Lineage) -> None:
         f"revision {decided['revision']}, score {decided['score']}"
     )
     _add_revision(tree, lineage)
+    if lineage.wait is not None:
+        tree.add(escape(_waited(lineage.wait)))
     tree.add(f"policy {decided['policy_version']}, features {decided['features_version']}")
     model = tree.add(f"model version {decided['model_version']} of {registry.NAME}")
     if lineage.model is not None:
@@ -42,12 +45,12 @@ def show_lineage(lineage: Lineage) -> None:
 
 
 def show_json(lineage: Lineage) -> None:
-    """The whole as one object: `decision`, `first` (null unless a person revised it), `answers`, `model` (null where
-    none decided), `steps`.
+    """The whole as one object: `decision`, `first` (null unless a person revised it), `answers`, `wait` (null where
+    nothing was credited), `model` (null where none decided), `steps`.
     """
     model = None if lineage.model is None else asdict(lineage.model)
     answers = [asdict(one) for one in lineage.answers]
-    revised = {"decision": lineage.decision, "first": lineage.first, "answers": answers}
+    revised = {"decision": lineage.decision, "first": lineage.first, "answers": answers, "wait": lineage.wait}
     body = {**revised, "model": model, "steps": lineage.steps}
     typer.echo(json.dumps(body, default=str))
 
@@ -62,6 +65,11 @@ def _add_revision(tree: Tree, lineage: Lineage) -> None:
     revised = tree.add(escape(f"revised {by}: {before}"))
     for one in lineage.answers:
         revised.add(escape(f"disposition {one.disposition} at {_when(one.recorded_at)}, outcome {one.outcome_id}"))
+
+
+def _waited(wait: dict[str, Any]) -> str:
+    tier = "" if wait["trust"] is None else f", for trust {wait['trust']}"
+    return f"reward waits {wait['wait_micros'] / HOUR:g} hours, by {wait['version']}{tier}"
 
 
 def _add_known(model: Tree, known: registry.Known) -> None:

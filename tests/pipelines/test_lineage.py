@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipelines.lineage import Lineage, lineage_of
 from pipelines.shown_lineage import show_json, show_lineage
 from serving.flows import record_outcome, score_event
 from serving.parts import assemble
+from serving.policy import HOUR
 from training import registry
 
 Serve = Callable[[Home], AbstractContextManager[httpx.Client]]
@@ -95,6 +97,12 @@ def test_a_revision_says_that_a_person_caused_it_when_and_by_what(tmp_path: Path
     assert f"revised by a person, not by the model: revision 1 was {decided.decision} at" in told
     assert "disposition fraud at" in told
     assert "outcome o1" in told
+    assert lineage.wait is not None
+    assert f"reward waits {lineage.wait['wait_micros'] / HOUR:g} hours, by policy" in told
+    credited = replace(lineage, wait=lineage.wait | {"version": "abc", "trust": 2, "wait_micros": 36 * HOUR})
+    with out.capture() as shown:
+        show_lineage(credited)
+    assert "reward waits 36 hours, by abc, for trust 2" in shown.get()
 
 
 def test_json_holds_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
