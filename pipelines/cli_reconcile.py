@@ -79,23 +79,33 @@ def statement(  # noqa: PLR0913, PLR0917  # a command takes its options one by o
 
 @app.command()
 def breaks(out_: Out = None, as_of: AsOf = None) -> None:
-    """Breaks of all providers and partners that stand, the oldest first. The last line is one JSON object."""
+    """Breaks of all providers and partners that stand, the oldest first, and notices that contradict the book.
+
+    The last line is one JSON object. Exit code 3: breaks stand.
+    """
     import json  # noqa: PLC0415  # each command loads only what it needs
 
     from pipelines.reconcile.run import opened  # noqa: PLC0415
-    from pipelines.reconcile.shown import counted_breaks, show_breaks, write_breaks  # noqa: PLC0415
+    from pipelines.reconcile.shown import (  # noqa: PLC0415
+        counted_breaks,
+        show_breaks,
+        show_contradictions,
+        write_breaks,
+    )
     from serving.database import reading  # noqa: PLC0415
+    from serving.payouts.providers.inbox import contradictions  # noqa: PLC0415
     from serving.payouts.reconciliation.kept import standing  # noqa: PLC0415
 
     with explained():
         now = _now(as_of)
         with opened(Home.from_environment()) as engine, reading(engine) as connection:
-            found = standing(connection)
+            found, contradicting = standing(connection), contradictions(connection)
         if out_ is not None:
             write_breaks(found, out_, now)
         show_breaks(found, now)
         counts = counted_breaks(found, now)
-        typer.echo(json.dumps({"breaks": counts[0], "waiting": counts[1]}))
+        show_contradictions(contradicting)
+        typer.echo(json.dumps({"breaks": counts[0], "waiting": counts[1], "contradictions": len(contradicting)}))
         if counts[0]:
             raise typer.Exit(BREAKS_EXIT)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +65,15 @@ def show_breaks(standing: pl.DataFrame, now: int) -> None:
         shown = _shown(row, now)
         table.add_row(*(escape(str(shown[name])) for name in _listed()))
     out.print(table)
+
+
+def show_contradictions(notices: Sequence[tuple[str, str]]) -> None:
+    """Notices that would have undone what the book had from the same provider: the earlier word stands."""
+    for provider, event_id in notices[-LISTED_MAX:]:
+        told = (
+            f"{provider} contradicts itself with its notice {event_id}: the book keeps what it said before, ask there"
+        )
+        out.print(told, markup=False, soft_wrap=True)
 
 
 def _listed() -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
 from serving.payouts import attempts, saga
 from serving.payouts.fake import FakeProvider, Fault
+from serving.payouts.providers.inbox import Effect, receive
 from serving.payouts.reconciliation import kept
 from serving.payouts.runner import advance_payouts
 from serving.payouts.saga import PayoutOrder
@@ -103,6 +104,19 @@ def test_what_the_fake_paid_in_two_currencies_agrees_with_the_book(town: Town, r
     agreed = {"count": 1, "micros": 5_000_000}
     assert figures(found)["agreed"] == {"CNY": agreed, "USD": agreed}
     assert (figures(found)["breaks"], figures(found)["lines"]) == (0, 3)
+
+
+def test_a_notice_that_contradicts_the_book_is_shown_to_a_person(town: Town, run: Run) -> None:
+    key = town.pay()
+    provider = town.run()
+    provider.fail(key)
+    headers, body = provider.notify(key, "failed after all")
+    assert figures(run("breaks"))["contradictions"] == 0
+    with town.engine.begin() as connection:
+        assert receive(connection, provider, headers, body, NOW) is Effect.CONTRADICTED
+    found = run("breaks")
+    assert (found.exit_code, figures(found)["contradictions"]) == (0, 1)
+    assert "fake contradicts itself with its notice failed after all" in found.output
 
 
 def test_breaks_of_a_real_book_are_found_kept_and_closed_by_a_later_statement(
