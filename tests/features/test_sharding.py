@@ -118,7 +118,7 @@ def test_the_frame_knows_something_of_every_room(local: dict[str, bytes], log: L
     assert frame["ip__is_data_centre"].is_nan().sum() < frame.height
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_dask_leaves_the_same_bytes(log: Log, lists: Lists, local: dict[str, bytes], tmp_path: Path) -> None:
     done: list[int] = []
     with engine_of("dask", 2) as engine:

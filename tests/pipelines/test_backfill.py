@@ -48,7 +48,7 @@ def test_without_dask_the_remedy_is_named(
     assert not home.features.exists()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_dask_leaves_the_frame_of_the_local_engine(home: Home, run: Callable[..., Result], tmp_path: Path) -> None:
     simulate(Scenario(users=100, days=3, seed=3, start=date(2026, 1, 1)), home.log)
     backfill(Log(home.log), tmp_path / "local", Lists.of_home(home), lambda _: None)

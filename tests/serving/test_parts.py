@@ -9,6 +9,7 @@ import pytest
 from features.events import Kind, parse
 from features.home import Home
 from features.log import LogWriter, row_of, table_of
+from features.secrets import SECRET_BYTES
 from serving.contract import OfferRequest
 from serving.decision import Levels
 from serving.knowledge import Clock
@@ -57,6 +58,8 @@ def test_a_ban_of_an_imported_log_closes_the_account(tmp_path: Path) -> None:
         ban | {"event_id": "o-bob", "subject_event_id": "gone", "user_id": "bob"},
     ]
     rows = [row_of(parse(one)) for one in said]
+    home.root.mkdir()
+    (home.root / "offer.key").write_bytes(bytes(SECRET_BYTES))  # which price is tried is the same in every run
     LogWriter(home.log).append(table_of([row | {"recorded_at": row["event_time"]} for row in rows]))
     parts = assemble(home)
     assert parts.terms.banned == {"ann", "bob"}

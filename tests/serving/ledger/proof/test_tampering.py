@@ -63,7 +63,7 @@ def put(run: Run, connection: Connection, table: str, sequence: int, column: str
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.timeout(6 * 3600 if SOAK else 300)
+@pytest.mark.timeout(6 * 3600 if SOAK else 900)
 def test_a_change_of_any_byte_of_any_row_is_found(
     intruder: Connection, judged: Judge, run: Run, fill: Fill, table: str
 ) -> None:
