@@ -12,10 +12,19 @@ from serving.problems import MEDIA_TYPE, FieldError, Problem, bad_fields
 BATCH_PATH: Final = "/v1/score/events"
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/healthz", "/docs", "/openapi.json"})
 OPEN_FOLDER: Final = "/static_content/"
-NOTICES: Final = "/v1/payouts/webhooks/"
-"""Where payout providers post: they have no key of ours, and sign what they say instead."""
-OPERATED: Final = ("/v1/ledger/transfers", "/v1/ledger/holds")
-"""Where people's money is moved by somebody's word: the platform's own servers, which hold the other key, cannot."""
+NOTICES: Final = ("/v1/payouts/webhooks/", "/v1/identity/webhooks/")
+"""Where providers post: they have no key of ours, and sign what they say instead."""
+OPERATED: Final = (
+    "/v1/ledger/transfers",
+    "/v1/ledger/holds",
+    "/v1/payout-rulings",
+    "/v1/identity/grants",
+    "/v1/identity/demands",
+    "/v1/screening/",
+)
+"""Where money is moved, or a person is ruled on, by somebody's word: the platform's own servers, which hold the other
+key, cannot. By how a path begins, for what follows an id can be written in many ways.
+"""
 _RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 
 
@@ -31,7 +40,11 @@ _ROUTES: Final = (
     "/v1/ledger/",
     "/v1/campaigns/",
     "/v1/payouts",
+    "/v1/payout-rulings",
+    "/v1/vouchers/",
     "/v1/people/",
+    "/v1/identity/",
+    "/v1/screening/",
     "/v1/changes",
 )
 
@@ -92,7 +105,8 @@ class Doorman:
 
 _KEY_REQUIRED: Final = "Send the key: `Authorization: Bearer $ASSAY_API_KEY`."
 _OPERATOR_REQUIRED: Final = (
-    "Only an operator moves people's money: start the service with ASSAY_OPERATOR_KEY, and send that key."
+    "Only an operator moves people's money and rules on people: start the service with ASSAY_OPERATOR_KEY, and send "
+    "that key."
 )
 
 

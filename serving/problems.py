@@ -123,6 +123,12 @@ def unavailable() -> Problem:
     )
 
 
+def silent(who: str) -> Problem:
+    """The 503 for somebody outside who is silent. What was begun stays begun: the same request goes on with it."""
+    told = f"The {who} does not answer now. Send the same request again: what was begun is taken up, and nothing twice."
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-answer", told, retry=True, retry_after_seconds=5)
+
+
 def internal() -> Problem:
     return Problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -7,6 +7,7 @@ ever, so that even a retry after that has no second effect.
 
 import hashlib
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -28,7 +29,8 @@ from sqlalchemy import (
     select,
 )
 
-from serving.database import METADATA
+from serving.database import METADATA, reading
+from serving.payouts.identity.sealing import Seal
 from serving.problems import FieldError, Problem
 from serving.records import Unit
 from serving.routes.asking import parts_of
@@ -71,27 +73,40 @@ _FORGET = delete(IDEMPOTENCY).where(IDEMPOTENCY.c.key.in_(bindparam("keys", expa
 
 
 async def once(
-    request: Request, key: str | None, body: BaseModel | None, work: Callable[[Unit], BaseModel]
+    request: Request,
+    key: str | None,
+    body: BaseModel | None,
+    work: Callable[[Unit], BaseModel],
+    seal: Seal | None = None,
 ) -> Response:
     """Do `work` in the next commit and answer with what it returns, or with what it returned when the key came first.
 
-    Raises Problem (409) for a key that came with another request.
+    `seal`: the answer is not for everybody's eyes, and is kept sealed. Raises Problem (409) for a key that came with
+    another request.
     """
     asked = _digest(request, body)
 
     def answered(unit: Unit) -> str:
-        known = unit.connection.execute(_FIND, {"asked": key}).one_or_none() if key else None
+        known = _known(unit.connection, key, asked, seal)
         if known is not None:
-            if known.request_hash != asked:
-                raise _reused()
-            return str(known.answer)
+            return known
         answer = work(unit).model_dump_json()
         if key:
-            kept = {"key": key, "request_hash": asked, "answer": answer, "kept_at": unit.now}
+            shut = answer if seal is None else b64encode(seal.close(answer, _about(key))).decode()
+            kept = {"key": key, "request_hash": asked, "answer": shut, "kept_at": unit.now}
             unit.connection.execute(_KEEP, [kept])
         return answer
 
-    return Response(await parts_of(request).writer.do(answered), media_type="application/json")
+    return _response(await parts_of(request).writer.do(answered))
+
+
+def answered_before(request: Request, key: str | None, body: BaseModel | None, seal: Seal | None) -> Response | None:
+    """What `once` would answer again; None: the key is new. For work that begins before its last commit. It reads the
+    database: call it in a thread. Raises Problem as `once` does.
+    """
+    with reading(parts_of(request).engine) as connection:
+        known = _known(connection, key, _digest(request, body), seal)
+    return None if known is None else _response(known)
 
 
 def forget_keys(connection: Connection, now: int) -> int:
@@ -100,6 +115,23 @@ def forget_keys(connection: Connection, now: int) -> int:
     if old:
         connection.execute(_FORGET, {"keys": old})
     return len(old)
+
+
+def _known(connection: Connection, key: str | None, asked: bytes, seal: Seal | None) -> str | None:
+    known = connection.execute(_FIND, {"asked": key}).one_or_none() if key else None
+    if known is None:
+        return None
+    if known.request_hash != asked:
+        raise _reused()
+    return str(known.answer) if seal is None else seal.open(b64decode(known.answer), _about(key))
+
+
+def _about(key: str | None) -> str:
+    return f"idempotency/{key}"
+
+
+def _response(answer: str) -> Response:
+    return Response(answer, media_type="application/json")
 
 
 def _digest(request: Request, body: BaseModel | None) -> bytes:
