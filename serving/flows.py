@@ -156,7 +156,7 @@ def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> 
         return False
     close_case(unit, outcome.subject_event_id, outcome.disposition, outcome.event_id)
     if outcome.disposition is Disposition.GENUINE:
-        why = outcome.note or "found genuine"
+        why = (outcome.note or "").strip() or "found genuine"
         bans.lift_event(unit.connection, outcome.subject_event_id, outcome.event_id, why, now)
     action = OVERRIDES[outcome.disposition]
     if decision.action == action:

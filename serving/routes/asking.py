@@ -11,7 +11,9 @@ from features.events import Id
 from serving.parts import Parts
 from serving.problems import bad_field
 
-IdInPath = Annotated[str, Path(max_length=128)]
+IdInPath = Annotated[str, Path(max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+LINES: Final = r"^[^\x00-\x08\x0b-\x1f\x7f]+$"
+"""A text that may have several lines: no other characters that do not print, of which Python takes some for blanks."""
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the page before; 0 for the first")]
 _PLACE: Final = TypeAdapter(tuple[Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)], Id])
 

@@ -13,7 +13,7 @@ from serving.ledger.orders import CapturedTo, HoldOrder, Order, OrderKind
 from serving.openapi import refusals
 from serving.problems import bad_field
 from serving.records import Unit
-from serving.routes.asking import IdInPath
+from serving.routes.asking import LINES, IdInPath
 from serving.routes.keys import Key, once
 
 router = APIRouter(tags=["ledger"])
@@ -24,7 +24,7 @@ Amount = Annotated[Micros, Field(gt=0, le=MICROS_MAX)]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", strip_whitespace=True)
 ]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=LINES, strip_whitespace=True)]
 
 
 class _Body(BaseModel):

@@ -7,6 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlalchemy import Row, select, tuple_
 
+from features.events import Id
 from serving.contract import PayoutAnswer
 from serving.database import reading
 from serving.openapi import READS, refusals
@@ -34,7 +35,7 @@ class NoticeAnswer(BaseModel):
 @router.get("/v1/payouts", responses=refusals(401, 422, 500))
 def payouts(
     request: Request,
-    user: Annotated[str | None, Query(max_length=128, description="of this person alone")] = None,
+    user: Annotated[Id | None, Query(description="of this person alone")] = None,
     state: Annotated[State | None, Query(description="in this state alone")] = None,
     after: Annotated[str | None, Query(max_length=512, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 100,
