@@ -211,7 +211,9 @@ def promote(
 
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 3000) -> None:
-    """Serve the home as it is."""
+    """Serve the home as it is. Payouts go to a fake that pays nobody, until ASSAY_PAYOUT_PROVIDERS names the file of
+    those who pay: serving/payouts/providers/example.yaml shows one.
+    """
     with explained():
         _serve(Home.from_environment(), host, port, lambda: out.print(f"Assay listens on http://{host}:{port}"))
 

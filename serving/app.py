@@ -20,13 +20,13 @@ from serving.ledger.refusals import Refusal
 from serving.openapi import READS, WRITES, merged_document, refusals
 from serving.pricing import campaigns
 from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found, unavailable
-from serving.routes import changes, identity, ledger, orders, payouts, people, proofs, screening
+from serving.routes import changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening
 from serving.routes.asking import IdInPath, parts_of
 from serving.routes.ledger import CampaignId
 from serving.steps import answer_of
 
 api = APIRouter()
-ROOMS = (changes, identity, ledger, orders, payouts, people, proofs, screening)
+ROOMS = (changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening)
 """The rooms whose routes are served beside those of this module."""
 
 

@@ -36,6 +36,8 @@ PERIOD_SECONDS: Final = 1.0
 LISTS_SECONDS: Final = 60.0
 PRICES_SECONDS: Final = 300.0
 RESERVE_SECONDS: Final = 3600.0
+LAST_SECONDS: Final = 5.0
+_PAYING: Final = "assay-payouts-"
 
 Duty = tuple[Callable[[], object], float]
 """What is done, and the seconds between one time and the next."""
@@ -92,9 +94,10 @@ class Background:
             thread.start()
 
     def stop(self) -> None:
+        """Nobody waits longer than LAST_SECONDS for a provider that hangs: it is asked again after the start."""
         self._ended.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(LAST_SECONDS if thread.name.startswith(_PAYING) else None)
         self._once("projection", self._projection)  # what changed last
         self._projection.close()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
 
@@ -33,7 +34,7 @@ from serving.payouts.identity.provider import IdentityProvider
 from serving.payouts.identity.sealing import Seal, seal_of_home
 from serving.payouts.provider import Provider
 from serving.payouts.providers.opened import House, open_each
-from serving.payouts.providers.settings import ProviderSettings, Secrets, paying, settings_from
+from serving.payouts.providers.settings import EXAMPLE, VARIABLE, ProviderSettings, Secrets, paying, settings_from
 from serving.payouts.screening.sanctions import Sanctions
 from serving.policy import Policy, load_policy
 from serving.pricing import campaigns, response
@@ -44,6 +45,8 @@ from serving.pricing.quotes import Pricer, Static
 from serving.pricing.rolled import Served
 from serving.records import Writer
 from serving.scoring import FraudModel, NoModel, Registry, UnfitModelError, load_champion
+
+log = structlog.get_logger()
 
 
 @dataclass(repr=False)
@@ -79,6 +82,13 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.pricer = Static(self.policy)
+
+    def tell_who_pays(self) -> None:
+        """In the log: a home that pays nobody should be known for it."""
+        if self.vault is None:
+            log.info("payouts_pay_nobody", remedy=f"{VARIABLE} names a file of providers: see {EXAMPLE}")
+        else:
+            log.info("payout_providers", names=list(self.providers))
 
     @property
     def terms(self) -> Terms:

@@ -89,6 +89,7 @@ class Assay:
         """Score once, so that nothing is slow the first time."""
         self.parts.fraud.warm_up()
         self.parts.writer.start()
+        self.parts.tell_who_pays()
         if self.parts.sanctions:
             self.parts.sanctions.tell()
         self.background.start()
@@ -101,6 +102,7 @@ class Assay:
         self.telling.close()
         self.parts.writer.stop()
         self.background.sign_last()
+        self.parts.doors.close()
         self.parts.engine.dispose()
         gc.unfreeze()
 

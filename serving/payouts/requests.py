@@ -19,6 +19,7 @@ from serving.payouts.saga import PaidBy, Payout, PayoutOrder, Terms
 from serving.policy import Policy
 
 MINUTE: Final = 60 * 1_000_000
+UNKEPT: Final = "payout_destination: it is not kept, and what is asked for waits until it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def quote(connection: Connection, wanted: Wanted, destination: str, now: int, po
         provider=terms.provider,
         waits_micros=terms.bundle_micros,
         objection=_objection(connection, wanted, amount, terms, now, policy),
-        notice=_notice(connection, wanted, now, policy),
+        notice=_notice(connection, wanted, now, policy) if terms.provider else UNKEPT,
     )
 
 

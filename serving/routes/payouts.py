@@ -1,20 +1,25 @@
-"""Payouts, one and many, and the door for what providers tell of them."""
+"""Payouts, one and many, what one would cost, and the door for what providers tell of them."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, select, tuple_
 
-from features.events import Id
+from features.events import Currency, Digest, Id, Micros
 from serving.contract import PayoutAnswer
 from serving.database import reading
 from serving.openapi import READS, refusals
+from serving.parts import Parts
+from serving.payouts import requests
+from serving.payouts.limits import Wanted
 from serving.payouts.provider import Provider
 from serving.payouts.providers import inbox
 from serving.payouts.providers.notices import Notice, Notifier
 from serving.payouts.saga import PAYOUT, State
+from serving.pricing.settling import accounts_paid
 from serving.problems import Problem, not_found, unavailable
 from serving.records import Unit
 from serving.routes.asking import IdInPath, after_cursor, cursor_of, parts_of
@@ -57,6 +62,44 @@ def payouts(
     )
 
 
+class QuoteRequest(BaseModel):
+    """A withdrawal that may be asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    user_id: Id
+    amount_micros: Annotated[Micros, Field(gt=0)]
+    currency: Currency
+    payout_destination: Digest
+
+
+class QuoteAnswer(BaseModel):
+    amount_micros: int = Field(description="leaves the wallet: what was asked for, down to what can be paid")
+    fee_micros: int = Field(description="at most: less, where it goes out with others")
+    fee_paid_by: str = Field(description="person | platform")
+    arriving_micros: int
+    provider: str = Field(description="who would pay it; empty while the destination is not kept, which decides it")
+    waits_seconds: int = Field(description="for others to the same destination, once it is approved")
+    objection: str | None = Field(
+        description="why it would be refused now, and what would help; null: it would be taken"
+    )
+    notice: str | None = Field(description="what the person must show before it is paid, or soon will have to")
+
+
+@router.post("/v1/payouts/quotes", responses=refusals(401, 413, 422, 500, 503))
+async def payout_quote(body: QuoteRequest, request: Request) -> QuoteAnswer:
+    """What a withdrawal would cost, who would pay it and whether it may be; it asks for nothing and holds nothing."""
+    parts = parts_of(request)
+    least = parts.policy.daily.settled_person_min
+
+    def accounts(_: Unit) -> frozenset[str]:
+        """Asked of the one thread that changes what is known."""
+        graph = parts.knowledge.engine.graph
+        return frozenset(accounts_paid(graph, body.user_id, body.payout_destination, least))
+
+    wanted = Wanted("", body.user_id, body.amount_micros, body.currency, await parts.writer.do(accounts))
+    return await run_in_threadpool(_quoted, parts, wanted, body.payout_destination)
+
+
 @router.post("/v1/payouts/webhooks/{provider}", responses=refusals(401, 404, 413, 422, 500, 503))
 async def notice(provider: str, request: Request) -> NoticeAnswer:
     """What a payout provider tells. It needs no key: its signature is the proof, and without it nothing is read."""
@@ -81,6 +124,12 @@ def payout(payout_id: IdInPath, request: Request) -> PayoutAnswer:
     if found is None:
         raise not_found(f"payout {payout_id}")
     return _answer(found)
+
+
+def _quoted(parts: Parts, wanted: Wanted, destination: str) -> QuoteAnswer:
+    with reading(parts.engine) as connection:
+        said = asdict(requests.quote(connection, wanted, destination, parts.clock(), parts.policy))
+    return QuoteAnswer(waits_seconds=said.pop("waits_micros") // 1_000_000, **said)
 
 
 def _notifier(provider: Provider | None) -> Notifier:

@@ -123,7 +123,7 @@ class PayPalPayouts:
         return list(dict.fromkeys(known.values()))
 
     def _row_of(self, order: PaymentOrder, batch: str, place: int) -> dict[str, Any]:
-        """Who is paid is sealed: it is needed again only to send the same batch again."""
+        """Who is paid is sealed, and erased once PayPal has the batch: it is needed only to send that again."""
         sealed = self._seal.close(order.destination, _about(order.key))
         return asdict(order) | {"batch": batch, "place": place, "destination": "", "sealed": sealed}
 
@@ -215,7 +215,7 @@ class PayPalPayouts:
     def _remember_batch(self, batch: str, payout_batch_id: str) -> None:
         with self._begin() as connection:
             changed = update(PAYPAL_ITEM).where(PAYPAL_ITEM.c.batch == batch)
-            connection.execute(changed.values(payout_batch_id=payout_batch_id))
+            connection.execute(changed.values(payout_batch_id=payout_batch_id, sealed=None))
 
     def _remember_items(self, ids: dict[str, str]) -> None:
         with self._begin() as connection:

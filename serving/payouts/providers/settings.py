@@ -19,7 +19,7 @@ from serving.policy_payouts import FeeRule, PayoutPolicy, Route
 VARIABLE: Final = "ASSAY_PAYOUT_PROVIDERS"
 BURST_MAX: Final = 50
 _MINUTE_SECONDS: Final = 60
-_EXAMPLE: Final = "serving/payouts/providers/example.yaml"
+EXAMPLE: Final = "serving/payouts/providers/example.yaml"
 
 
 class ProvidersError(ValueError):
@@ -231,7 +231,7 @@ def read_settings(file: Path) -> tuple[ProviderSettings, ...]:
         told = yaml.safe_load(file.read_bytes())
     except OSError as failure:
         raise ProvidersError(
-            f"{VARIABLE}: {file} cannot be read ({failure.strerror}): name a file as {_EXAMPLE}"
+            f"{VARIABLE}: {file} cannot be read ({failure.strerror}): name a file as {EXAMPLE}"
         ) from None
     except (yaml.YAMLError, UnicodeError) as error:
         # The library's own words show the line, and with it what may be a secret.
