@@ -12,7 +12,7 @@ from serving.outbox.changes import LISTED_MAX, kept
 from serving.outbox.changes import after as changes_after
 from serving.outbox.numbering import KEPT_DAYS, NUMBERED_MAX, has_unnumbered, number
 from serving.parts import Parts
-from serving.problems import Problem
+from serving.problems import Problem, bad_field
 from serving.records import Unit
 from serving.routes.asking import After, parts_of
 
@@ -52,6 +52,8 @@ def changes(
         last, pruned = kept(connection)
         if after < pruned:
             raise _gone(pruned)
+        if after > last:
+            raise bad_field("after", f"is no change yet: the newest is {last}; send `next` of the page before")
         found = changes_after(connection, after, limit)
     end = found[-1].sequence if found else after
     return ChangesAnswer(

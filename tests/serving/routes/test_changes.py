@@ -105,3 +105,13 @@ def test_a_cursor_that_is_none_is_refused(shop: Any) -> None:
     for name, value in (("after", -1), ("after", "x"), ("limit", 0), ("limit", 1001)):
         refused = shop.client.get("/v1/changes", params={name: value})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, name), value
+
+
+def test_a_cursor_that_was_never_given_is_refused_with_the_newest(shop: Any) -> None:
+    assert shop.changes(0).json()["next"] == 0
+    shop.own()
+    newest = shop.changes(0).json()["next"]
+    assert shop.changes(newest).json() == {"changes": [], "next": newest, "has_more": False}
+    refused = shop.changes(newest + 1)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "after")
+    assert f"the newest is {newest};" in refused.json()["errors"][0]["message"]
