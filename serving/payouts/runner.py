@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from serving.payouts.claims import GROUP_MAX, claim, claim_each
+from serving.payouts.claims import GROUP_MAX, claim_each
 from serving.payouts.desk import OPEN_DESK, Desk
-from serving.payouts.phases import ask, ask_each, learn, learn_each
+from serving.payouts.phases import ask_each, learn_each
 from serving.payouts.provider import BatchProvider, Provider
 from serving.payouts.saga import State
 
@@ -49,14 +49,3 @@ def advance_payouts(
         left -= len(claimed)
         advance(len(claimed))
     return reached
-
-
-def advance_payout(begin: Begin, provider: Provider, payout_id: str, now: int, desk: Desk = OPEN_DESK) -> State | None:
-    """The same for one payout, at once. None: another run has it, or it is parked."""
-    with begin() as connection:
-        attempt = claim(connection, payout_id, provider.name, now, desk)
-    if attempt is None:
-        return None
-    answer = ask(provider, attempt, now)
-    with begin() as connection:
-        return learn(connection, attempt.provider_key, answer, now).state

@@ -25,7 +25,7 @@ from serving.payouts.provider import Accepted, Answer, Returned
 from serving.payouts.providers.inbox import Effect, accept
 from serving.payouts.providers.limits import NotSent
 from serving.payouts.providers.notices import Notice
-from serving.payouts.runner import advance_payout, advance_payouts
+from serving.payouts.runner import advance_payouts
 from serving.payouts.saga import PAYOUT, PayoutOrder, State, Terms
 from serving.payouts.screening import hits
 from serving.payouts.screening.fake import FakeScreen
@@ -236,7 +236,6 @@ def test_payouts_of_a_provider_that_is_down_wait_and_the_others_go_on(town: Any)
 def test_no_provider_takes_what_was_promised_to_another(town: Any) -> None:
     withdraw(town, "w", "elsewhere")
     assert run(town, town.provider(), Desk(), NOW + DAY) == {}
-    assert advance_payout(town.engine.begin, town.provider(), "w", NOW) is None
 
 
 def test_each_provider_has_a_duty_of_its_own_and_notices_that_waited_are_applied(town: Any) -> None:

@@ -7,7 +7,6 @@ import pytest
 from serving.payouts import claims, runner
 from serving.payouts.fake import FakeProvider, Fault, PaymentState
 from serving.payouts.provider import Accepted, Answer, Unknown
-from serving.payouts.runner import advance_payout
 from serving.payouts.saga import State
 
 EARNED, ASKED = 9_000_000, 5_000_000
@@ -200,7 +199,7 @@ def test_a_second_runner_leaves_alone_what_the_first_has_just_claimed(town: Any)
     town.withdraw()
     with town.engine.begin() as connection:
         assert claims.claim(connection, "w", "fake", NOW) is not None
-    assert advance_payout(town.engine.begin, town.provider(), "w", NOW + MINUTE - 1) is None
+    assert town.run(town.provider(), NOW + MINUTE - 1) == {}
 
 
 def test_another_provider_never_takes_over_an_attempt(town: Any) -> None:
