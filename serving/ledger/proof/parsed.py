@@ -5,6 +5,7 @@ read at all, and whoever asked looks at those rows one by one.
 """
 
 from dataclasses import dataclass
+from string import hexdigits
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,8 @@ _BREAK: Final = ord("\n")
 _BETWEEN: Final = ord(SEPARATOR)
 _MINUS: Final = ord("-")
 _ZERO: Final = ord("0")
+# Of either case: PostgreSQL writes the small letters, SQLite the capital ones.
+_DIGITS: Final = np.array([int(chr(byte), 16) if chr(byte) in hexdigits else -1 for byte in range(256)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +112,12 @@ def _hash(text: Any, at: int, hashes: Any, row: int) -> int:
     """Where the hash ends; -1 if it is none, or an earlier field was none."""
     if at < 0 or at + 2 * HASH > text.shape[0]:
         return -1
+    least = 0
     for byte in range(HASH):
-        high, low = _digit(text[at + 2 * byte]), _digit(text[at + 2 * byte + 1])
-        if high < 0 or low < 0:
-            return -1
-        hashes[row, byte] = high * 16 + low
-    return at + 2 * HASH
-
-
-@loop
-def _digit(letter: int) -> int:
-    """Of either case; PostgreSQL writes the small letters, SQLite the capital ones."""
-    if _ZERO <= letter <= _ZERO + 9:
-        return letter - _ZERO
-    small = letter | 0x20
-    return small - 87 if 97 <= small <= 102 else -1
+        both = _DIGITS[text[at + 2 * byte]] * 16 | _DIGITS[text[at + 2 * byte + 1]]
+        least = min(least, both)
+        hashes[row, byte] = both & 0xFF
+    return at + 2 * HASH if least >= 0 else -1
 
 
 @loop

@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 SEPARATOR: Final = "\x1f"
-WINDOW: Final = 16_384
-"""Sequences that are read at once."""
+WINDOW: Final = 8_192
+"""Sequences that are read at once: their lines are small enough for the allocator to give the same room each time."""
 
 
 @dataclass(frozen=True, slots=True)
