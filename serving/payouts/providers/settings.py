@@ -38,7 +38,10 @@ def _variable(name: str) -> str:
 
 
 def _currency(code: str) -> str:
-    exponent_of(code)
+    try:
+        exponent_of(code)
+    except ValueError:
+        raise ValueError("is no ISO 4217 currency, e.g. CNY or USD") from None
     return code
 
 
@@ -189,13 +192,13 @@ ProviderSettings = PayPalSettings | StripeSettings | AlipaySettings | VoucherSet
 
 
 class _File(_Section):
-    providers: Annotated[
-        tuple[Annotated[ProviderSettings, Field(discriminator="name")], ...], Field(min_length=1, max_length=5)
-    ]
+    providers: tuple[Annotated[ProviderSettings, Field(discriminator="name")], ...]
 
     @field_validator("providers")
     @classmethod
     def _each_once(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
+        if not providers:
+            raise ValueError(f"name those who pay, as {EXAMPLE} does, or unset {VARIABLE}: then a fake pays nobody")
         if len({one.name for one in providers}) < len(providers):
             raise ValueError("name each provider once: two accounts at one provider are two services")
         return providers
