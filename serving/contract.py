@@ -236,7 +236,9 @@ class WalletAnswer(_Body):
     available_micros: int
     held_micros: int = Field(description="on its way out, set aside, or frozen")
     withdrawable_micros: int
-    frozen_micros: int = Field(description="of what is held: frozen by a ban until somebody has looked")
+    frozen_micros: int = Field(
+        description="of what is pending and of what is held: frozen by a ban until somebody has looked"
+    )
     owed_micros: int = Field(description="for fraud that was found; later rewards pay it in part")
     accrued_micros: int = Field(description="earned, and posted when its window ends or the person withdraws")
 

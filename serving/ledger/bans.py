@@ -4,10 +4,10 @@ Tainted are the events that the ban names, and those of the person of which a pa
 lifts a ban, or the freeze of one event; what was frozen then goes on as if nothing had been.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from features.events import Reason
 from serving.ledger import book, freezes
@@ -15,6 +15,8 @@ from serving.ledger.accruals import post_person
 from serving.ledger.maturity import release_on_hold
 from serving.ledger.reversals import REVERSAL
 from serving.ledger.rewards import REWARD, RewardState, find_reward, get_reward
+from serving.outbox.changes import tell
+from serving.outbox.told import of_freeze
 
 TAINTED_MAX: Final = 500
 """Rewards that one ban freezes at most; more are a reviewer's to name in a further ban."""
@@ -46,8 +48,9 @@ def freeze_tainted(connection: Connection, ban_id: str, event_ids: Iterable[str]
         if reward is not None and reward.state == RewardState.ACCRUED:
             post_person(connection, reward.user_id, reward.currency, now)
             reward = get_reward(connection, event_id)
-        if reward is not None:
-            frozen += freezes.freeze(connection, ban_id, reward, now)
+        if reward is not None and (micros := freezes.freeze(connection, ban_id, reward, now)):
+            tell(connection, of_freeze(reward, ban_id, micros, now))
+            frozen += micros
     return frozen
 
 
@@ -77,6 +80,15 @@ def _lift(
             if ban_id in (None, frozen.ban_id):
                 freezes.thaw(connection, frozen, by, why, now)
                 lifted += 1
-        if open_ and not freezes.of_event(connection, event_id) and open_[0].state_before == RewardState.PENDING:
-            release_on_hold(connection, event_id, now)
+        if open_ and not freezes.of_event(connection, event_id):
+            _let_go(connection, event_id, open_, now)
     return lifted
+
+
+def _let_go(connection: Connection, event_id: str, frozen: Sequence[Row[Any]], now: int) -> None:
+    """Nothing freezes the event's reward any more: what was `frozen` goes on, and that is told."""
+    reward = get_reward(connection, event_id)
+    if micros := freezes.left_of(reward, frozen):
+        tell(connection, of_freeze(reward, frozen[-1].ban_id, micros, now, is_over=True))
+    if frozen[0].state_before == RewardState.PENDING:
+        release_on_hold(connection, event_id, now)

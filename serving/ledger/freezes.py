@@ -54,11 +54,17 @@ FREEZE = Table(
 _OPEN: Final = select(FREEZE).where(FREEZE.c.lifted_at.is_(None))
 _OPEN_OF_EVENT: Final = _OPEN.where(FREEZE.c.event_id == bindparam("event")).order_by(FREEZE.c.ban_id)
 _OPEN_OF_BAN: Final = _OPEN.where(FREEZE.c.ban_id == bindparam("ban")).order_by(FREEZE.c.event_id)
-_FROZEN: Final = select(func.coalesce(func.sum(FREEZE.c.frozen_micros), 0)).where(
+_SET_ASIDE: Final = select(func.coalesce(func.sum(FREEZE.c.frozen_micros), 0)).where(
     FREEZE.c.user_id == bindparam("user"),
     FREEZE.c.currency == bindparam("currency"),
     FREEZE.c.hold_id.is_not(None),
     FREEZE.c.lifted_at.is_(None),
+)
+_WAITING: Final = select(func.coalesce(func.sum(REWARD.c.reward_micros - REWARD.c.reversed_micros), 0)).where(
+    REWARD.c.user_id == bindparam("user"),
+    REWARD.c.currency == bindparam("currency"),
+    REWARD.c.state == RewardState.ON_HOLD,
+    select(FREEZE).where(FREEZE.c.event_id == REWARD.c.event_id, FREEZE.c.lifted_at.is_(None)).exists(),
 )
 # The oldest money is spent first: what matured later than a reward is still there before anything of it is. What the
 # reserve bore stayed with the person.
@@ -158,8 +164,20 @@ def of_ban(connection: Connection, ban_id: str) -> Sequence[Row[Any]]:
 
 
 def frozen_micros(connection: Connection, user_id: str, currency: str) -> int:
-    """What is set aside in the wallet by bans; what is pending and frozen is not counted."""
-    return int(connection.execute(_FROZEN, {"user": user_id, "currency": currency}).scalar_one())
+    """What bans have frozen of a person: set aside in the wallet, or pending."""
+    asked = {"user": user_id, "currency": currency}
+    return _set_aside(connection, user_id, currency) + int(connection.execute(_WAITING, asked).scalar_one())
+
+
+def left_of(reward: Row[Any], frozen: Sequence[Row[Any]]) -> int:
+    """What `frozen`, all freezes of a reward, keep of it now: rows of both tables."""
+    if reward.state == RewardState.ON_HOLD:
+        return int(reward.reward_micros - reward.reversed_micros)
+    return sum(one.frozen_micros for one in frozen)
+
+
+def _set_aside(connection: Connection, user_id: str, currency: str) -> int:
+    return int(connection.execute(_SET_ASIDE, {"user": user_id, "currency": currency}).scalar_one())
 
 
 def _hold_id(ban_id: str, event_id: str) -> str:
@@ -171,7 +189,7 @@ def _unspent(connection: Connection, reward: Row[Any]) -> int:
     """What is still in the wallet of a reward that matured, if the oldest money was spent first."""
     wallet = Account(AccountKind.WALLET_AVAILABLE, reward.user_id, reward.currency)
     available = book.balance(connection, wallet).available_micros
-    there = available + frozen_micros(connection, reward.user_id, reward.currency)
+    there = available + _set_aside(connection, reward.user_id, reward.currency)
     asked = {
         "user": reward.user_id,
         "currency": reward.currency,

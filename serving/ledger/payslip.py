@@ -18,7 +18,7 @@ from serving.ledger.holds import capture_id
 from serving.ledger.orders import is_own_capture
 from serving.ledger.recovered import WITHDRAWAL
 from serving.ledger.reversals import REVERSAL
-from serving.ledger.rewards import KEPT, REWARD
+from serving.ledger.rewards import KEPT, REWARD, RewardState
 from serving.ledger.transfer import Account, AccountKind, TransferKind
 
 MINUTE: Final = 60 * 1_000_000
@@ -37,13 +37,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`amount_micros` is positive in the person's favour. `reason` in the words of the records."""
+    """`amount_micros` is positive in the person's favour. `matures_at`: when a promise that waits is the person's own."""
 
     at: int
     what: str
     amount_micros: int
     reason: str
     cause_id: str
+    matures_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class Payslip:
     """In micros, all zero or more. `since` <= at < `until`, by when it was recorded.
 
     Promised: rewards credited. Reversed: taken from the person. Spared: taken back by advertisers and borne by the
-    reserve. Paid: what reached the person, after `fee_micros`, which the person bore. Pending, withdrawable and owed
-    are as of now. `hourly_micros`: what is left of what the timed work was promised, an hour; None: less than a minute
+    reserve. Paid: what reached the person, after `fee_micros`, which the person bore. Pending, frozen (of what is
+    pending, or set aside), withdrawable and owed are as of now. `hourly_micros`: what is left of what the timed work was promised, an hour; None: less than a minute
     of time is known. Two tasks at once take the time of one.
     """
 
@@ -70,6 +71,7 @@ class Payslip:
     tax_micros: int
     adjusted_micros: int
     pending_micros: int
+    frozen_micros: int
     withdrawable_micros: int
     owed_micros: int
     worked_micros: int
@@ -121,18 +123,27 @@ _LEFT: Final = select(func.coalesce(func.sum(KEPT), 0)).where(
     REWARD.c.user_id == bindparam("user"),
     REWARD.c.currency == bindparam("asset"),
 )
-_WORDS: Final = {
-    TransferKind.CAPTURE: "paid",
-    TransferKind.REVERSAL: "payment returned",
-    TransferKind.DEBT_COLLECTED: "kept for what is owed",
-    TransferKind.RECOVERY: "kept for what is owed",
-    TransferKind.ADJUSTMENT: "put right by a person",
-    TransferKind.BONUS: "a bonus",
-    TransferKind.TAX: "tax withheld",
-    TransferKind.CONVERSION: "converted",
-    TransferKind.CLAWBACK: "settled",
+_STANDS: Final = {
+    RewardState.PENDING: "waits until its time of waiting is over",
+    RewardState.ON_HOLD: "waits until somebody has looked at it",
+    RewardState.ACCRUED: "joins the wallet when its window ends, or at a withdrawal",
+    RewardState.AVAILABLE: "the person's own",
+    RewardState.REVERSED: "taken back since",
 }
-"""What moves a wallet besides rewards and reversals, which have lines of their own."""
+_WAITS: Final = frozenset({RewardState.PENDING, RewardState.ON_HOLD, RewardState.ACCRUED})
+_WORDS: Final = {
+    TransferKind.CAPTURE: ("paid", "a withdrawal"),
+    TransferKind.REVERSAL: ("payment returned", "the payment came back"),
+    TransferKind.DEBT_COLLECTED: ("kept for what is owed", "a part of what was earned pays it"),
+    TransferKind.RECOVERY: ("kept for what is owed", "for what was taken back earlier"),
+    TransferKind.ADJUSTMENT: ("put right by a person", "a correction"),
+    TransferKind.BONUS: ("a bonus", "beside what was promised"),
+    TransferKind.TAX: ("tax withheld", "for the tax office"),
+    TransferKind.CONVERSION: ("converted", "points and money exchanged"),
+    TransferKind.CLAWBACK: ("settled", "what was taken back is settled"),
+}
+"""What moves a wallet besides rewards and reversals, which have lines of their own, and why."""
+_SPENT: Final = ("spent or put aside", "at the platform")
 
 
 def payslip(
@@ -165,6 +176,7 @@ def payslip(
         tax_micros=-_sum(moved, TransferKind.TAX),
         adjusted_micros=_sum(moved, TransferKind.ADJUSTMENT, TransferKind.BONUS),
         pending_micros=now.pending_micros + now.accrued_micros,
+        frozen_micros=now.frozen_micros,
         withdrawable_micros=now.withdrawable_micros,
         owed_micros=now.owed_micros,
         worked_micros=timed,
@@ -183,7 +195,9 @@ def _covered(work: Sequence[Work]) -> int:
 
 
 def _promise(row: Row[Any]) -> Line:
-    return Line(row.recorded_at, "promised", row.reward_micros, f"{row.state}", row.event_id)
+    state = RewardState(row.state)
+    matures_at = row.matures_at if state in _WAITS else None
+    return Line(row.recorded_at, "promised", row.reward_micros, _STANDS[state], row.event_id, matures_at)
 
 
 def _reversal(row: Row[Any]) -> Line:
@@ -204,7 +218,7 @@ def _refunded(row: Row[Any]) -> int:
     return (row.refunded_wallet_micros or 0) + (row.refunded_debt_micros or 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Moved(Line):
     kind: TransferKind
 
@@ -215,17 +229,23 @@ def _moved(connection: Connection, user_id: str, currency: str, asked: dict[str,
     rows = connection.execute(_MOVED, asked | {"account": wallet, "after": 0}).all()
     ordered = {row.outcome_id for row in connection.execute(_TAKEN, asked)}
     return [
-        _Moved(
-            at=row.recorded_at,
-            what="spent or put aside" if is_own_capture(row.id) else _WORDS[row.kind],
-            amount_micros=row.amount_micros if row.credit == wallet else -row.amount_micros,
-            reason=row.kind,
-            cause_id=row.cause_id,
-            kind=TransferKind.ADJUSTMENT if is_own_capture(row.id) else TransferKind(row.kind),
-        )
+        _moved_by(row, is_credit=row.credit == wallet)
         for row in rows
         if row.kind in _WORDS and row.cause_id not in ordered
     ]
+
+
+def _moved_by(row: Row[Any], *, is_credit: bool) -> _Moved:
+    is_own = is_own_capture(row.id)
+    what, why = _SPENT if is_own else _WORDS[row.kind]
+    return _Moved(
+        at=row.recorded_at,
+        what=what,
+        amount_micros=row.amount_micros if is_credit else -row.amount_micros,
+        reason=why,
+        cause_id=row.cause_id,
+        kind=TransferKind.ADJUSTMENT if is_own else TransferKind(row.kind),
+    )
 
 
 def _sum(moved: Sequence[_Moved], *kinds: TransferKind) -> int:
@@ -238,7 +258,9 @@ def _fees(connection: Connection, asked: dict[str, Any]) -> list[Line]:
     ids = {"ids": [f"{row.id}/fee" for row in out], "captures": [capture_id(row.hold_id) for row in out]}
     fees = connection.execute(_FEES, asked | ids).all() if out else ()
     return [
-        Line(row.recorded_at, "fee of a payment", -row.amount_micros, "fee", row.id.removesuffix("/fee"))
+        Line(
+            row.recorded_at, "fee of a payment", -row.amount_micros, "what sending it cost", row.id.removesuffix("/fee")
+        )
         for row in fees
     ]
 

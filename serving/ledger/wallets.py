@@ -24,7 +24,8 @@ class TooSmall(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """In micros. Pending: not mature yet. Held: on its way out, or frozen by a ban (`frozen_micros` of it).
+    """In micros. Pending: not mature yet. Held: on its way out, or frozen by a ban. Frozen: what bans keep from
+    moving, of what is held and of what is pending.
 
     Withdrawable: available and accrued, in whole payable units. Accrued: posted when its window ends or the person
     withdraws. Owed: for fraud that was found; later rewards pay it in part.

@@ -39,6 +39,8 @@ class ChangeType(StrEnum):
     DECISION_UPDATED = "decision.updated"
     REWARD_MATURED = "reward.matured"
     REWARD_REVERSED = "reward.reversed"
+    REWARD_FROZEN = "reward.frozen"
+    REWARD_THAWED = "reward.thawed"
     PAYOUT_UPDATED = "payout.updated"
     CASE_CLOSED = "case.closed"
     KYC_REQUIRED = "kyc.required"

@@ -52,6 +52,19 @@ def of_reversal(reward: Any, reversal: Any, order: Any, now: int) -> Told:
     return Told(ChangeType.REWARD_REVERSED, reversal.outcome_id, subject, data, now)
 
 
+def of_freeze(reward: Any, ban_id: str, amount_micros: int, now: int, *, is_over: bool = False) -> Told:
+    """`reward`: its row. What a ban keeps from moving, or, once it `is_over`, no longer does."""
+    data = {
+        "event_id": reward.event_id,
+        "user_id": reward.user_id,
+        "ban_id": ban_id,
+        "amount_micros": amount_micros,
+        "currency": reward.currency,
+    }
+    kind = ChangeType.REWARD_THAWED if is_over else ChangeType.REWARD_FROZEN
+    return Told(kind, f"{ban_id}/{reward.event_id}", subject_of(reward.user_id, reward.event_id), data, now)
+
+
 def of_payout(before: Any, after: Any, now: int) -> list[Told]:
     """What a move of a payout tells: nothing, where neither its state nor what it waits for has changed.
 

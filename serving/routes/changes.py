@@ -24,7 +24,8 @@ class ChangeAnswer(BaseModel):
 
     id: str
     type: str = Field(
-        description="decision.updated | reward.matured | reward.reversed | payout.updated | case.closed | kyc.required"
+        description="decision.updated | reward.matured | reward.reversed | reward.frozen | reward.thawed | "
+        "payout.updated | case.closed | kyc.required"
     )
     timestamp: AwareDatetime
     sequence: int = Field(description="counts all changes from 1, in the order of commits, without gaps")

@@ -2,14 +2,14 @@
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from features.events import Currency, Instant, instant_of, micros_of
 from serving.database import reading
-from serving.ledger.payslip import LINES_MAX, payslip
+from serving.ledger.payslip import LINES_MAX, Line, payslip
 from serving.openapi import refusals
 from serving.pricing.worked import worked
 from serving.problems import bad_field
@@ -26,10 +26,11 @@ class PayslipLine(BaseModel):
     amount_micros: int = Field(description="positive in the person's favour")
     reason: str
     cause_id: str
+    matures_at: AwareDatetime | None = Field(description="when what waits is the person's own; null: it waits no more")
 
 
 class PayslipAnswer(BaseModel):
-    """Amounts of the period, by when they were recorded; pending, withdrawable and owed are as of now."""
+    """Amounts of the period, by when they were recorded; pending, frozen, withdrawable and owed are as of now."""
 
     user_id: str
     currency: str
@@ -45,6 +46,7 @@ class PayslipAnswer(BaseModel):
     tax_micros: int
     adjusted_micros: int = Field(description="put right by a named person, bonuses, and what was spent at the platform")
     pending_micros: int
+    frozen_micros: int = Field(description="of what is pending or set aside: frozen until somebody has looked")
     withdrawable_micros: int
     owed_micros: int
     worked_seconds: int = Field(description="on offers, from their start to their end; screened out is time spent")
@@ -71,5 +73,9 @@ def person_payslip(
         work = worked(connection, user_id, currency, *period)
         slip = payslip(connection, user_id, currency, *period, work)
     said = asdict(slip) | {"since": begins, "until": ends, "worked_seconds": slip.worked_micros // 1_000_000}
-    lines = [{**asdict(line), "at": instant_of(line.at)} for line in slip.lines]
-    return PayslipAnswer.model_validate(said | {"lines": lines})
+    return PayslipAnswer.model_validate(said | {"lines": [_line(line) for line in slip.lines]})
+
+
+def _line(line: Line) -> dict[str, Any]:
+    matures_at = None if line.matures_at is None else instant_of(line.matures_at)
+    return asdict(line) | {"at": instant_of(line.at), "matures_at": matures_at}

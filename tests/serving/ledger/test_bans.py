@@ -50,7 +50,7 @@ def test_other_money_that_has_matured_can_still_be_withdrawn(paid: Connection) -
 def test_what_is_frozen_before_it_matures_waits_until_the_ban_is_lifted(paid: Connection) -> None:
     freeze_tainted(paid, "ban", ["late"], "ann", 20)
     assert mature(paid, 60) == 0
-    assert purse(paid) == (100, 300, 0)
+    assert purse(paid) == (100, 300, 100)
     assert [lift_ban(paid, "ban", "Mo", "mistaken", 60) for _ in range(2)] == [1, 0]
     assert purse(paid) == (0, 400, 0)
 
@@ -84,14 +84,14 @@ def test_what_was_taken_back_in_part_for_fraud_is_tainted_without_being_named(pa
     reverse_reward(paid, ReversalOrder("o", "late", Reason.FRAUD, 30 * CENT), 20)
     reverse_reward(paid, ReversalOrder("p", "e1", Reason.QUALITY, 30 * CENT), 20)
     freeze_tainted(paid, "ban", ["login"], "ann", 21)
-    assert (mature(paid, 60), purse(paid)) == (0, (70, 300, 0))
+    assert (mature(paid, 60), purse(paid)) == (0, (70, 300, 70))
 
 
 def test_what_two_bans_froze_is_free_when_both_are_lifted(paid: Connection) -> None:
     for ban in ("one", "two"):
         freeze_tainted(paid, ban, ["e2", "late"], "ann", 20)
     lift_ban(paid, "one", "Mo", "mistaken", 30)
-    assert (mature(paid, 60), purse(paid)) == (0, (100, 200, 100))
+    assert (mature(paid, 60), purse(paid)) == (0, (100, 200, 200))
     lift_ban(paid, "two", "Mo", "mistaken", 60)
     assert purse(paid) == (0, 400, 0)
 

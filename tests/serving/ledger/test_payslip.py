@@ -70,14 +70,15 @@ def test_a_period_says_everything_once_and_why(connection: Connection) -> None:
         "withdrawable": 307,
     }
     assert [(line.at, line.what, line.amount_micros // CENT, line.reason, line.cause_id) for line in slip.lines] == [
-        (10, "promised", 100, "available", "e1"),
-        (11, "promised", 80, "pending", "e2"),
+        (10, "promised", 100, "the person's own", "e1"),
+        (11, "promised", 80, "waits until its time of waiting is over", "e2"),
         (12, "taken back", -30, "chargeback: quality", "e2"),
         (13, "taken back, borne by the platform", 0, "chargeback: quality", "e1"),
-        (14, "fee of a payment", -2, "fee", "w"),
-        (14, "paid", -300, "capture", "w"),
-        (15, "put right by a person", 7, "adjustment", "a"),
+        (14, "fee of a payment", -2, "what sending it cost", "w"),
+        (14, "paid", -300, "a withdrawal", "w"),
+        (15, "put right by a person", 7, "a correction", "a"),
     ]
+    assert {line.cause_id: line.matures_at for line in slip.lines if line.matures_at} == {"e2": 90}
 
 
 def test_what_is_owed_and_what_was_kept_for_it_is_said(connection: Connection) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from serving.ledger.bans import lift_ban
+
 WALLET = "wallet_available:CNY:ann"
 
 
@@ -52,3 +54,26 @@ def test_a_wallet_says_what_is_frozen_and_owed(shop: Any) -> None:
     purse = shop.wallet()
     assert (purse["frozen_micros"], purse["held_micros"], purse["withdrawable_micros"]) == (1_000_000, 1_000_000, 0)
     assert purse["owed_micros"] == 0
+
+
+def test_what_a_ban_froze_before_it_was_mature_is_shown_and_told_until_it_is_lifted(shop: Any) -> None:
+    mature, waits = shop.own(), shop.earn(micros=300_000).event_id
+    shop.approve(waits)
+    before = shop.changes().json()["next"]
+    ban, _ = (shop.tell(one, kind="ban", user_id="ann", caused_by="person").event_id for one in (mature, waits))
+    purse, slip = shop.wallet(), shop.client.get("/v1/people/ann/payslip").json()
+    assert (purse["pending_micros"], purse["held_micros"], purse["frozen_micros"]) == (300_000, 1_000_000, 1_300_000)
+    assert slip["frozen_micros"] == 1_300_000
+    shop.approve(waits)
+    assert shop.wallet()["frozen_micros"] == 1_000_000
+    shop.do(lambda unit: lift_ban(unit.connection, ban, "mei", "mistaken", unit.now))
+    assert shop.wallet()["frozen_micros"] == 0
+    told = [one for one in shop.changes(before).json()["changes"] if one["type"].startswith("reward.")]
+    assert [(one["type"], one["data"]["event_id"], one["data"]["amount_micros"]) for one in told] == [
+        ("reward.frozen", mature, 1_000_000),
+        ("reward.frozen", waits, 300_000),
+        ("reward.thawed", waits, 300_000),
+        ("reward.thawed", mature, 1_000_000),
+    ]
+    assert {one["subject"] for one in told} == {"person:ann"}
+    assert shop.is_sound()
