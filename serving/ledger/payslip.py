@@ -37,7 +37,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`amount_micros` is positive in the person's favour. `matures_at`: when a promise that waits is the person's own."""
+    """`amount_micros` is positive in the person's favour. `matures_at`: until when a promise waits; None: no more."""
 
     at: int
     what: str
@@ -53,8 +53,8 @@ class Payslip:
 
     Promised: rewards credited. Reversed: taken from the person. Spared: taken back by advertisers and borne by the
     reserve. Paid: what reached the person, after `fee_micros`, which the person bore. Pending, frozen (of what is
-    pending, or set aside), withdrawable and owed are as of now. `hourly_micros`: what is left of what the timed work was promised, an hour; None: less than a minute
-    of time is known. Two tasks at once take the time of one.
+    pending, or set aside), withdrawable and owed are as of now. `hourly_micros`: what is left of what the timed work
+    was promised, an hour; None: less than a minute of time is known. Two tasks at once take the time of one.
     """
 
     user_id: str
