@@ -31,6 +31,7 @@ def evaluate(
     """What a candidate policy would have earned on logged offers, and whether the gate lets it through.
 
     The last line is one JSON object. The verdict is kept in the home; `assay price rollout start` asks for it.
+    Exits with 0 if the gate lets the policy through, 1 if it refuses.
     """
     from pipelines.evaluated import evaluate as run  # noqa: PLC0415  # each command loads only what it needs
     from pipelines.evaluated import keep, told  # noqa: PLC0415
@@ -48,6 +49,8 @@ def evaluate(
         keep(home, found)
         show_evaluated(found)
         typer.echo(json.dumps(told(found)))
+        if not found.assessment.verdict.passed:
+            raise typer.Exit(1)
 
 
 @app.command()

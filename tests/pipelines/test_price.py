@@ -355,3 +355,15 @@ def test_an_offer_of_the_candidate_beyond_the_margin_rolls_back(home: Home) -> N
     found = staged.figures(beyond, rollout, key, load_policy(), START + HOUR)
     assert found.breaches == (table["policy_version"] == "new").sum()
     assert judged(rollout, found, staged.Rules(), START + HOUR).step is Step.ROLLBACK
+
+
+@pytest.mark.parametrize(("base", "tried", "code"), [(800_000, 0.5, 0), (1_200_000, 0.0, 1)])
+def test_the_verdict_is_the_exit_code_and_is_told_and_kept_all_the_same(
+    home: Home, tmp_path: Path, base: int, tried: float, code: int
+) -> None:
+    asked = ["evaluate", "--policy", policy_file(tmp_path), "--log", written(tmp_path, offers(9_000, 51, base, tried))]
+    result = CliRunner().invoke(app, list(map(str, [*asked, "--as-of", "2023-12-14T22:13:20Z"])))
+    assert result.exit_code == code, result.output
+    told = json.loads(result.output.splitlines()[-1])
+    assert told["passed"] is (code == 0)
+    assert evaluated.kept(home, told["candidate"]) == told
