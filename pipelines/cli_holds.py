@@ -29,8 +29,8 @@ def fit(
     """Fit the waits to the home's log, and put them where the service reads them.
 
     A wait is chosen so that what is lost to late reversals, and what waiting costs the person, are least together.
-    Run it at least as often as `stale_days` of the settings asks: a stale table is not used, and the policy's
-    maturity_hours count again.
+    The last line is one JSON object. Run it at least as often as `stale_days` of the settings asks: a stale table is
+    not used, and the policy's maturity_hours count again.
     """
     from pipelines.holds import fit as run  # noqa: PLC0415  # each command loads only what it needs
 

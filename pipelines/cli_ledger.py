@@ -47,9 +47,10 @@ def reserve(json_: Json = None) -> None:
     """The reserve for reversals that nobody is to blame for: what went in, what it cost, what is there."""
     from pipelines.shown_ledger import show_reserve  # noqa: PLC0415  # as above
     from serving.ledger.reserve import state  # noqa: PLC0415
+    from serving.policy import load_policy  # noqa: PLC0415
 
     with explained(), _reading() as connection:
-        show_reserve(state(connection), json_)
+        show_reserve(state(connection), load_policy().reserve.share, json_)
 
 
 @app.command("top-up")

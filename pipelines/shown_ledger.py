@@ -34,17 +34,26 @@ def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
     _written({"exposure": [one.as_dict() for one in found]}, file)
 
 
-def show_reserve(states: Sequence[State], file: Path | None) -> None:
-    """A table by currency; the last line is one JSON object."""
-    table = Table("", "balance", "set aside", "topped up", "recovered", "charged", "corrected", "promised")
+def show_reserve(states: Sequence[State], share: float, file: Path | None) -> None:
+    """A table by currency; the last line is one JSON object. `share` of each reward is set aside once an hour."""
+    table = Table("", "reserve", "amount")
     for one in states:
-        amounts = [micros for name, micros in one.as_dict().items() if name.endswith("_micros")]
-        table.add_row(one.currency, *(in_words(micros, one.currency) for micros in amounts))
+        for name, micros in one.as_dict().items():
+            if name.endswith("_micros"):
+                what = name.removesuffix("_micros").replace("_", " ")
+                table.add_row(one.currency, what, in_words(micros, one.currency))
+        table.add_section()
         if one.balance_micros < 0:
-            missing = in_words(-one.balance_micros, one.currency)
-            out.print(f"[red]{missing} are missing[/red]: raise reserve.share, or `assay ledger top-up`")
+            out.print(_missing(one, share), soft_wrap=True)
     out.print(table)
     _written({"reserve": [one.as_dict() for one in states]}, file)
+
+
+def _missing(one: State, share: float) -> str:
+    missing = in_words(-one.balance_micros, one.currency)
+    if share and not one.set_aside_micros:
+        return f"{missing} are missing: the share of rewards is not yet set aside, which a service does once an hour"
+    return f"[red]{missing} are missing[/red]: raise reserve.share, or `assay ledger top-up`"
 
 
 def _written(body: dict[str, Any], file: Path | None) -> None:

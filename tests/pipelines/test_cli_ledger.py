@@ -14,6 +14,7 @@ from serving.database import open_database
 from serving.ledger.bans import freeze_tainted
 from serving.ledger.debts import owed
 from serving.ledger.holds import capture
+from serving.ledger.reserve import SETTLED, set_aside
 from serving.ledger.reversals import Ground, ReversalOrder, reverse_reward
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.transfer import Account, AccountKind
@@ -63,7 +64,9 @@ def test_exposure_is_shown_by_partner_and_ends_in_one_json_object(served: Home, 
 def test_a_named_person_forgives_tops_up_and_lifts_once(served: Home) -> None:
     forgiving = ["forgive", "ann", "--id", "a", "--micros", "300000", "--currency", "CNY", *BY]
     assert [said(*forgiving) for _ in range(2)] == ["done", "known already: nothing was changed"]
-    assert "CNY are missing" in said("reserve")
+    told = said("reserve")
+    assert "0.30 CNY are missing: the share of rewards is not yet set aside" in told
+    assert "raise reserve.share" not in told
     run("top-up", "--id", "t", "--micros", "900000", "--currency", "CNY", *BY)
     (state,) = json.loads(run("reserve").splitlines()[-1])["reserve"]
     assert (state["balance_micros"], state["corrected_micros"]) == (600_000, 300_000)
@@ -72,6 +75,24 @@ def test_a_named_person_forgives_tops_up_and_lifts_once(served: Home) -> None:
     with engine.begin() as connection:
         assert (owed(connection, "ann", "CNY"), wallet(connection, "bob", "CNY").frozen_micros) == (100_000, 0)
     engine.dispose()
+
+
+def test_a_reserve_that_lacks_money_after_its_share_is_told_what_fills_it(served: Home) -> None:
+    run("forgive", "ann", "--id", "a", "--micros", "300000", "--currency", "CNY", *BY)
+    engine = open_database(served.records)
+    with engine.begin() as connection:
+        assert set_aside(connection, 0.01, 10 + SETTLED) == 1
+    engine.dispose()
+    assert "0.28 CNY are missing: raise reserve.share" in said("reserve")
+
+
+def test_the_reserve_fits_a_narrow_terminal(served: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run("top-up", "--id", "t", "--micros", "9000000000000000", "--currency", "CNY", *BY)
+    *lines, last = run("reserve").splitlines()
+    assert json.loads(last)["reserve"][0]["topped_up_micros"] == 9_000_000_000_000_000
+    assert any("topped up" in line and "9000000000.00 CNY" in line for line in lines), lines
+    assert max(map(len, lines)) <= 80
 
 
 def test_what_cannot_be_is_refused_in_one_sentence(served: Home) -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from features.home import Home
 from pipelines.cli import app
-from serving.ledger.waits import NAME
+from serving.ledger.waits import ANY, NAME
 
 
 def ran(home: Path, *arguments: object) -> Result:
@@ -55,6 +55,16 @@ def test_a_dry_run_shows_the_waits_with_what_taught_them_and_writes_nothing(home
     assert not (home / NAME).exists()
     assert sum(line["rewards"] for line in lines) == json.loads(kept)["rewards"]
     assert all(f"({count:,})" in result.output for count in seen.values())
+    assert json.loads(result.output.splitlines()[-1]) == json.loads(kept)
+
+
+def test_the_waits_fit_a_narrow_terminal(home: Path) -> None:
+    asked = ["holds", "fit", "--dry-run"]
+    *lines, last = CliRunner().invoke(app, asked, env={"ASSAY_HOME": str(home), "COLUMNS": "80"}).output.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if "…" in line]
+    words = {word for one in json.loads(last)["waits"] for word in (one["partner"], one["kind"])} - {ANY}
+    assert words <= {line.split()[0] for line in lines if line.split()}
 
 
 def test_a_home_without_a_log_is_refused_and_keeps_what_it_had(tmp_path: Path) -> None:
