@@ -30,7 +30,10 @@ def show(
     out_: Annotated[Path | None, typer.Option("--out", help="the SVG to write; left out: the node's name")] = None,
     log: Annotated[Path | None, typer.Option(help="an event log; left out: the home's")] = None,
 ) -> None:
-    """Draw the few people, devices and destinations around a node as an SVG, as they were known then."""
+    """Draw the few people, devices and destinations around a node as an SVG, as they were known then.
+
+    What a service has recorded is in the log once `assay backfill` took it in.
+    """
     from features.drawing import draw  # noqa: PLC0415  # each command loads only what it needs
     from features.neighbourhood import graph_as_of, neighbourhood  # noqa: PLC0415
     from pipelines.filled import filled_log  # noqa: PLC0415
@@ -41,7 +44,10 @@ def show(
         filled_log(history.folder)
         graph = graph_as_of(history, sequence)
         if graph.representative(node) is None:
-            raise UserError(f"nothing was tied to {node} as of event {sequence:,}: is it written as user:ID?")
+            raise UserError(
+                f"nothing was tied to {node} as of event {sequence:,}: is it written as user:ID? What a service has "
+                "recorded since is in the log once `assay backfill` took it in"
+            )
         near = neighbourhood(graph, node)
         target = out_ or Path(f"{''.join(letter if letter.isalnum() else '-' for letter in node)[:80]}.svg")
         target.write_bytes(draw(near, node, f"{node} as of event {sequence:,}"))

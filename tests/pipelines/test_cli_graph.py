@@ -52,6 +52,10 @@ def test_shows_what_was_known_then(log: Path, tmp_path: Path, as_of: str) -> Non
     assert "idfv:2" not in texts(out)
 
 
+def test_a_node_that_is_unknown_may_wait_for_a_backfill(log: Path) -> None:
+    assert "once `assay backfill` took it in" in " ".join(show(log, "user:nobody").output.split())
+
+
 @pytest.mark.parametrize("words", [("user:nobody",), ("user:a", "--as-of", "yesterday"), ("user:a", "--as-of", "0")])
 def test_refuses_in_a_sentence(log: Path, words: tuple[str, ...]) -> None:
     answer = show(log, *words)
