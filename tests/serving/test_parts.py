@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from features.events import Kind, parse
 from features.home import Home
@@ -83,3 +84,27 @@ def test_a_store_that_does_not_answer_or_a_damaged_secret_stops_a_start_with_the
     monkeypatch.setenv("ASSAY_REDIS", "redis://127.0.0.1:1/0")
     with pytest.raises(ValueError, match="ASSAY_REDIS"):
         assert_can_start(home)
+
+
+def test_who_a_file_names_pays_and_a_simulation_pays_by_the_fake_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, file = Home(tmp_path / "home"), tmp_path / "providers.yaml"
+    shop = "{name: stripe, api_key_from: TOLD_KEY, webhook_secret_from: TOLD_KEY}"
+    file.write_text(f"providers: [{shop}]")
+    monkeypatch.setenv("ASSAY_PAYOUT_PROVIDERS", str(file))
+    with pytest.raises(ValueError, match=r"^ASSAY_PAYOUT_PROVIDERS: stripe\.api_key_from: .* is not set: set it"):
+        assert_can_start(home)
+    monkeypatch.setenv("TOLD_KEY", "Zebulon")
+    assert_can_start(home)
+    parts, simulated = assemble(home), assemble(home, place=home.records)
+    assert [route.provider for route in parts.policy.payouts.routes] == list(parts.providers) == ["stripe"]
+    assert (parts.vault is None, list(simulated.providers), simulated.vault) == (False, ["fake"], None)
+    with structlog.testing.capture_logs() as lines:
+        parts.tell_who_pays()
+        simulated.tell_who_pays()
+    assert [line["event"] for line in lines] == ["payout_providers", "payouts_pay_nobody"]
+    assert "Zebulon" not in repr(parts) + str(vars(parts)) + str(lines)
+    parts.doors.close()
+    for made in (parts, simulated):
+        made.engine.dispose()
