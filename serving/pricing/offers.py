@@ -12,11 +12,12 @@ from typing import Any, Final
 from sqlalchemy import Column, String, Table, Text, bindparam, select
 
 from features.events import instant_of, micros_of
+from features.money import in_words
 from serving.contract import Candidate, OfferAnswer, OfferRequest
 from serving.database import METADATA
 from serving.policy import HOUR, DailyCurve, Policy
 from serving.pricing import campaigns, daily, offer_log, persons, starts
-from serving.pricing.campaigns import Standing
+from serving.pricing.campaigns import Left, Standing
 from serving.pricing.earned import Nobody, Persons, earned_micros
 from serving.pricing.inserting import insert_rows
 from serving.pricing.ladder import Price
@@ -168,9 +169,15 @@ def _not_running(candidate: Candidate, standing: Standing, at: int) -> str | Non
         return "the campaign has ended"
     if ordered is not None and at < standing.begins:
         return f"the campaign begins at {ordered.starts_at.isoformat()}"
-    if left is not None and left.available_micros < sum(value for _, value in candidate.steps):
-        return "the campaign's budget is spent or reserved"
+    value_micros = sum(value for _, value in candidate.steps)
+    if left is not None and left.available_micros < value_micros:
+        return _too_little("prepaid budget", left, value_micros, candidate.currency)
     return None
+
+
+def _too_little(budget: str, left: Left, wanted_micros: int, currency: str) -> str:
+    there, wanted = in_words(left.available_micros, currency), in_words(wanted_micros, currency)
+    return f"of the campaign's {budget} all but {there} is spent or reserved, and this takes {wanted}"
 
 
 def _priced(
@@ -214,7 +221,7 @@ def _together(
             found.append(price)
     reward_micros = sum(price.reward_micros for price in found)
     if refused is None and standing.reward is not None and standing.reward.available_micros < reward_micros:
-        refused = "the campaign's rewards are spent or reserved"
+        refused = _too_little("reward budget", standing.reward, reward_micros, candidate.currency)
     worth = sum(price.worth for price in found)
     return refused or _Priced(offer_id, candidate, standing, times, steps, tuple(found), reward_micros, worth)
 

@@ -183,7 +183,7 @@ def test_whom_the_advertiser_wants_is_offered_it(unit: Unit) -> None:
         ({"ends_at": "2026-03-01T12:00:00Z"}, "has ended"),
         ({"starts_at": "2026-03-01T12:00:00.000001Z"}, "begins at 2026-03-01T12:00:00.000001"),
         ({"floor_micros": 1_400_001}, "worth less than the lowest reward"),
-        ({"reward_budget_micros": 0}, "rewards are spent"),
+        ({"reward_budget_micros": 200_000}, "reward budget all but 0.20 CNY is spent or reserved, and this takes"),
     ],
 )
 def test_a_campaign_that_cannot_be_offered_says_why(ordered: dict[str, Any], words: str, unit: Unit) -> None:
@@ -199,9 +199,10 @@ def test_an_offer_is_taken_up_before_its_campaign_ends_and_completed_after_it(un
 
 
 def test_an_empty_budget_offers_nothing_and_one_that_suffices_once_does(unit: Unit) -> None:
-    deposit(unit, 1_999_999)
-    assert "budget is spent" in why_not(unit, request())
-    deposit(unit, 1)
+    deposit(unit, 1_900_000)
+    why = "of the campaign's prepaid budget all but 1.90 CNY is spent or reserved, and this takes 2.00 CNY"
+    assert why_not(unit, request()) == why
+    deposit(unit, 100_000)
     assert len(offered(unit, request("r2")).offers) == 1
 
 
