@@ -125,7 +125,7 @@ def assert_can_start(home: Home) -> None:
     _assert_pays(home)
     Sanctions.of_home(home, load_policy().screening)
     Receiver.from_environment()
-    _assert_opens(database_of(home))
+    _assert_opens(database_of(home), seal_of_home(home))
     try:
         load_champion(registry_of(home))
     except UnfitModelError as unfit:
@@ -144,10 +144,16 @@ def _unread() -> NoReturn:
     raise AssertionError("nothing is paid before the service starts")
 
 
-def _assert_opens(place: Path | str) -> None:
-    """A file needs no asking: it is made where it is missing."""
-    if not isinstance(place, Path):
-        open_database(place).dispose()
+def _assert_opens(place: Path | str, seal: Seal) -> None:
+    """The database, and what is sealed in it. A file that is missing needs no asking: it is made."""
+    if isinstance(place, Path) and not place.exists():
+        return
+    engine = open_database(place)
+    try:
+        with reading(engine) as connection:
+            Vault(seal).assert_opens(connection)
+    finally:
+        engine.dispose()
 
 
 def assemble(home: Home, policy: Policy | None = None, place: Path | str | None = None) -> Parts:

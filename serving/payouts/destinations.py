@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database import METADATA
 from serving.ledger.refusals import conflicting
-from serving.payouts.identity.sealing import Seal
+from serving.payouts.identity.sealing import Seal, Unsealable
 from serving.payouts.routes import DIGEST, kind_of
 
 DESTINATION_CHARACTERS_MAX: Final = 128
@@ -60,6 +60,16 @@ class Vault:
         """Those that are kept, by digest. Raises `Unsealable`."""
         rows = connection.execute(_OF_DIGESTS, {"digests": list(digests)}) if digests else ()
         return {row.digest: self.seal.open(row.sealed, _about(row.digest)) for row in rows}
+
+    def assert_opens(self, connection: Connection) -> None:
+        """Raises `Unsealable` where what is kept was sealed with another secret: one that opens speaks for all."""
+        kept = connection.scalars(select(PAYOUT_DESTINATION.c.digest).limit(1)).all()
+        try:
+            self.open_each(connection, kept)
+        except Unsealable:
+            raise Unsealable(
+                "where people are paid was sealed with another secret: put back ASSAY_SEAL_KEY, or the home's seal.key"
+            ) from None
 
 
 def kind_at(connection: Connection, digest: str) -> str:

@@ -1,6 +1,7 @@
 """What the flows need is wired once, and knows from which scores on a decision needs reasons."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from features.home import Home
 from features.log import LogWriter, row_of, table_of
 from features.secrets import SECRET_BYTES
 from serving.contract import OfferRequest
+from serving.database import open_database
 from serving.decision import Levels
 from serving.knowledge import Clock
 from serving.parts import assemble, assert_can_start
+from serving.payouts.destinations import Vault
+from serving.payouts.identity.sealing import seal_of_home
 from serving.pricing.learned import Learned
 from serving.pricing.offers import make_offers
 from serving.records import Unit
@@ -108,3 +112,19 @@ def test_who_a_file_names_pays_and_a_simulation_pays_by_the_fake_alone(
     parts.doors.close()
     for made in (parts, simulated):
         made.engine.dispose()
+
+
+def test_a_home_whose_seal_was_lost_does_not_start_and_says_what_to_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    engine = open_database(home.records)
+    with engine.begin() as connection:
+        Vault(seal_of_home(home)).keep(connection, "ab" * 32, "ann@example.com", 1)
+    engine.dispose()
+    assert_can_start(home)
+    monkeypatch.setenv("ASSAY_SEAL_KEY", b64encode(b"s" * 32).decode())
+    with pytest.raises(
+        ValueError, match=r"sealed with another secret: put back ASSAY_SEAL_KEY, or the home's seal\.key"
+    ):
+        assert_can_start(home)
