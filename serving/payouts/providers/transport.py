@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -138,7 +139,8 @@ class Door:
         return reply
 
     def close(self) -> None:
-        self._run(self._client.aclose())
+        """What is on its way ends without an answer."""
+        self._run(self._ended())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -159,6 +161,13 @@ class Door:
             timeout=None,  # noqa: S113  # _exchange has a deadline over the whole call
         )
 
+    async def _ended(self) -> None:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._client.aclose()
+
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
@@ -168,7 +177,7 @@ class Door:
         time.sleep(pace.reserve(began, self.manners.wait_seconds_max))
         try:
             reply: Reply = self._run(self._exchange(call))
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as lost:
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError, CancelledError) as lost:
             self._breaker.leave(time.monotonic(), is_answered=False)
             log.warning("provider_silent", provider=self.provider, call=call.name, why=type(lost).__name__)
             raise NoAnswer(f"{self.provider} did not answer {call.name}: {type(lost).__name__}") from None

@@ -200,3 +200,24 @@ def test_an_answer_that_is_too_long_is_no_answer(
     call: Any = getattr(door(), method)
     with pytest.raises(NoAnswer):
         call(WRITE)
+
+
+def test_a_door_that_is_closed_ends_what_hangs_without_an_answer(double: Counting) -> None:
+    double.faults.append(Fault.TIME_OUT_BEFORE)
+    ended: list[BaseException] = []
+
+    def call(door: Door) -> None:
+        try:
+            door.write(WRITE)
+        except NoAnswer as silent:
+            ended.append(silent)
+
+    with serving(double) as address:
+        with Door("counting", address, PATIENT) as door:
+            thread = Thread(target=call, args=(door,), daemon=True)
+            thread.start()
+            while not double.writes:  # pytest's time limit ends what never comes
+                time.sleep(0.01)
+        thread.join(60)
+    assert not thread.is_alive()
+    assert [type(one) for one in ended] == [NoAnswer]
