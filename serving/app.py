@@ -19,7 +19,7 @@ from serving.flows import record_outcome
 from serving.ledger.refusals import Refusal
 from serving.openapi import READS, WRITES, merged_document, refusals
 from serving.pricing import campaigns
-from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found, unavailable
+from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found, said, unavailable
 from serving.routes import changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening
 from serving.routes.asking import IdInPath, parts_of
 from serving.routes.ledger import CampaignId
@@ -144,7 +144,7 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 def _named(item: Any) -> FieldError:
     path = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
-    message = item["msg"].removeprefix("Value error, ")
+    message = said(item)
     rule = not path and item["type"] == "value_error"
     return FieldError(field=message.split()[0] if rule else ".".join(path), message=message)
 

@@ -9,6 +9,42 @@ from pydantic import BaseModel, Field, ValidationError
 MEDIA_TYPE: Final = "application/problem+json"
 ERRORS_MAX: Final = 20
 
+_REMEDIES: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is no field here: leave it out, or correct its name",
+    "json_invalid": "is no JSON: {error}",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number, without quotes",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number, without quotes",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be {le} or less",
+    "string_too_short": "must have {min_length} characters or more",
+    "string_too_long": "must have {max_length} characters or fewer",
+    "too_short": "must have {min_length} items or more",
+    "too_long": "must have {max_length} items or fewer",
+}
+_FORMS: Final = {
+    r"^[^\x00-\x1f\x7f]+$": "must have no characters that do not print",
+    r"^[^\x00-\x08\x0b-\x1f\x7f]+$": "must have no characters that do not print, but for ends of lines and tabs",
+    r"^[0-9a-f]{32,128}$": "must be a digest: 32 to 128 hexadecimal digits in lower case",
+    r"^[A-Z]{2}$": "must be the two capital letters of a country, e.g. CN",
+}
+"""What patterns of ours ask for, in words."""
+
 
 class FieldError(BaseModel):
     field: str = Field(
@@ -56,8 +92,19 @@ class Problem(Exception):  # noqa: N818  # the word of RFC 9457
 
 def bad_body(error: ValidationError, prefix: str = "") -> Problem:
     """The 422 for a body that does not fit its schema; it repeats no value, for values may be personal."""
-    details = error.errors(include_input=False, include_url=False, include_context=False)
+    details = error.errors(include_input=False, include_url=False)
     return bad_fields([_field_error(item, prefix) for item in details[:ERRORS_MAX]])
+
+
+def said(item: Any) -> str:
+    """What is wrong with a field and what would be right, of one of pydantic's errors. It repeats no value."""
+    told, facts = str(item["msg"]).removeprefix("Value error, "), item.get("ctx", {})
+    if item["type"] == "string_pattern_mismatch":
+        return _FORMS.get(facts["pattern"], f"must have the form {facts['pattern']}")
+    if facts.get("min_length") == 1:
+        return "must not be empty"
+    remedy = _REMEDIES.get(item["type"])
+    return told if remedy is None else remedy.format(**facts)
 
 
 def bad_fields(errors: Sequence[FieldError]) -> Problem:
@@ -139,7 +186,7 @@ def internal() -> Problem:
 
 
 def _field_error(item: Any, prefix: str) -> FieldError:
-    message = item["msg"].removeprefix("Value error, ")
+    message = said(item)
     first, *rest = item["loc"] or [""]
     path = ".".join([f"[{first}]" if isinstance(first, int) else first, *map(str, rest)])
     if not path and item["type"] == "value_error":
