@@ -5,6 +5,7 @@ Money is given back only on a definite refusal or return; unknown never compensa
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -74,13 +75,12 @@ def settlement(payout: Payout, provider: str, now: int) -> list[Transfer]:
     bears it, until the provider's own statement takes it.
     """
     clearing = _clearing(payout, provider)
-    cash = Account(AccountKind.PROVIDER_CASH, provider, payout.currency)
+    cash = _account(AccountKind.PROVIDER_CASH, provider, payout.currency)
     paid = _transfer(payout, _settled(payout), clearing, cash, payout.arriving_micros, TransferKind.SETTLEMENT, now)
     if not payout.fee_micros:
         return [paid]
-    expense = Account(AccountKind.REWARD_EXPENSE, PLATFORM, payout.currency)
-    bearer = clearing if payout.taken_micros else expense
-    fees = Account(AccountKind.FEES, provider, payout.currency)
+    bearer = clearing if payout.taken_micros else _account(AccountKind.REWARD_EXPENSE, PLATFORM, payout.currency)
+    fees = _account(AccountKind.FEES, provider, payout.currency)
     return [paid, _transfer(payout, _fee(payout), bearer, fees, payout.fee_micros, TransferKind.FEE, now)]
 
 
@@ -157,7 +157,13 @@ def _transfer(
 
 
 def _clearing(payout: Payout, provider: str) -> Account:
-    return Account(AccountKind.CLEARING, provider, payout.currency)
+    return _account(AccountKind.CLEARING, provider, payout.currency)
+
+
+@lru_cache(maxsize=256)
+def _account(kind: AccountKind, owner: str, asset: str) -> Account:
+    """Of a provider or the platform: a few, named in every payout."""
+    return Account(kind, owner, asset)
 
 
 def _settled(payout: Payout) -> str:

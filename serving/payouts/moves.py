@@ -1,11 +1,13 @@
 """Rows that move through a table of states: each move is checked, and of two writers that read one row one wins."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, and_, update
+from sqlalchemy import Connection, Table
 
 from serving.ledger.refusals import Refusal
+from serving.payouts.rows import among_these
 
 State = TypeVar("State")
 
@@ -47,13 +49,23 @@ def compare_and_set_each(
         alike.setdefault((read.state, read.version, *columns.items()), []).append(read)
     if len(alike) > 1 and len(alike) > len(changes) // 8:
         return _one_by_one(connection, table, changes, what, now)
-    key = _key_of(table)
-    for (state, version, *same), read_alike in alike.items():
-        ids = [getattr(read, key) for read in read_alike]
-        still = and_(table.c[key].in_(ids), table.c.state == state, table.c.version == version)
-        changed = update(table).where(still).values(version=version + 1, updated_at=now, **dict(same))
-        _assert_all(connection.execute(changed).rowcount, ids, what)
+    for (_, version, *same), read_alike in alike.items():
+        _alike(connection, table, read_alike, what, {"version": version + 1, "updated_at": now, **dict(same)})
     return None
+
+
+def _alike(connection: Connection, table: Table, read: Sequence[Any], what: str, columns: Mapping[str, Any]) -> None:
+    """All that were read in one state and version, in one statement."""
+    key, first = _key_of(table), read[0]
+    ids = [getattr(one, key) for one in read]
+    among, bound = among_these(connection, ids)
+    written = ", ".join(f"{name} = ?" for name in columns)
+    changed = _execute(
+        connection,
+        f"UPDATE {table.name} SET {written} WHERE state = ? AND version = ? AND {key} {among}",  # noqa: S608  # our own names
+        (*map(_plain, columns.values()), _plain(first.state), first.version, bound),
+    )
+    _assert_all(changed, ids, what)
 
 
 def _one_by_one(
@@ -62,17 +74,27 @@ def _one_by_one(
     """Each row its own values, in one call of the driver."""
     key, names = _key_of(table), list(changes[0][1])
     written = "".join(f", {name} = ?" for name in names)
-    statement = (
-        f"UPDATE {table.name} SET version = version + 1, updated_at = ?{written} "  # noqa: S608  # our own names
-        f"WHERE {key} = ? AND state = ? AND version = ?"
-    )
     rows = [
-        (now, *(columns[name] for name in names), getattr(read, key), read.state, read.version)
+        (now, *[_plain(columns[name]) for name in names], getattr(read, key), _plain(read.state), read.version)
         for read, columns in changes
     ]
+    changed = _execute(
+        connection,
+        f"UPDATE {table.name} SET version = version + 1, updated_at = ?{written} "  # noqa: S608  # our own names
+        f"WHERE {key} = ? AND state = ? AND version = ?",
+        rows,
+    )
+    _assert_all(changed, [getattr(read, key) for read, _ in changes], what)
+
+
+def _execute(connection: Connection, statement: str, values: tuple[Any, ...] | list[tuple[Any, ...]]) -> int:
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    changed = connection.exec_driver_sql(statement.replace("?", mark), rows)
-    _assert_all(changed.rowcount, [getattr(read, key) for read, _ in changes], what)
+    return connection.exec_driver_sql(statement.replace("?", mark), values).rowcount
+
+
+def _plain(value: Any) -> Any:
+    """What SQLite's driver takes as it is: for a word of an enumeration it looks for an adapter each time."""
+    return value.value if isinstance(value, Enum) else value
 
 
 def _assert_all(changed: int, ids: Sequence[Any], what: str) -> None:
