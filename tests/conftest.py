@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -24,6 +24,7 @@ from sqlalchemy import event as engine_event
 
 from features.home import Home
 from features.secrets import SECRET_BYTES
+from pipelines import load
 from pipelines.bench.running import START_SECONDS_MAX, free_port
 from pipelines.offering import offering
 from pipelines.serve import serve
@@ -54,10 +55,17 @@ def keyed(home: Home) -> None:
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Everything that `make run` makes, on a small platform. Never served itself: tests serve copies."""
+    """Everything that `make run` makes, on a small platform. Never served itself: tests serve copies.
+
+    Its last day is always a Saturday, at most a week ago: people live by the week, so that the same seed would make
+    another platform, and another model, on each day of it.
+    """
     home = Home(tmp_path_factory.mktemp("trained") / "home")
     keyed(home)
-    prepare(home, None, users=300, days=45, seed=7)
+    today = datetime.now(UTC).date()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "_today", lambda: today - timedelta(days=today.isoweekday() % 7))
+        prepare(home, None, users=300, days=45, seed=7)
     return home
 
 
