@@ -55,8 +55,9 @@ def prove_entries(
         raise missing("person with an account", user_id)
     accounts = [_account(connection, one, head.size, period, prove) for one in owned]
     (key,) = owners.keys(connection, [user_id]).values()
-    told = {"format": FORMAT, "user_id": user_id, "key": key.hex(), "head": head.as_json()}
-    return told | {"accounts": accounts}
+    count = sum(len(account["entries"]) for account in accounts)
+    told = {"format": FORMAT, "user_id": user_id, "key": key.hex(), "head": head.as_json(), "size": head.size}
+    return told | {"count": count, "accounts": accounts}
 
 
 class _Prover:

@@ -2,7 +2,8 @@
 
 Needs the standard library and `cryptography`, no database and no network. What is shown by it: each entry stands in the
 book that was signed, with just these amounts and instants; the accounts are this person's; and between the first and
-the last entry of an account none was left out, because each names the one before it.
+the last entry of an account none was left out, because each names the one before it. That none is newer only the file
+itself says, by its count of entries and the size of its head: it shows a file that was cut, not one that was forged.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from serving.ledger.proof.heads import Head, is_signed
 from serving.ledger.proof.merkle import includes, leaf_hash
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_UNCOUNTED: Final = 1  # files of earlier releases, which say neither how many entries they hold nor under which head
 _TRANSFER: Final = struct.Struct(">QcQQQQQqqHHH").pack
 _OPENING: Final = struct.Struct(">QcQ?qqHI").pack
 
@@ -84,7 +86,7 @@ def opening_body(account: Mapping[str, Any]) -> str:
 
 
 def _check(document: Any, key: Ed25519PublicKey) -> Checked:
-    if document["format"] != FORMAT:
+    if document["format"] not in (_UNCOUNTED, FORMAT):
         raise Unproven(f"the file has format {document['format']}, this release checks format {FORMAT}")
     try:
         head = Head.from_json(document["head"])
@@ -93,7 +95,16 @@ def _check(document: Any, key: Ed25519PublicKey) -> Checked:
     if not is_signed(head, key):
         raise Unproven("the head is not signed with this key: the entries prove nothing")
     totals = [_check_account(account, document, head) for account in document["accounts"]]
+    if document["format"] == FORMAT or "count" in document:
+        _assert_uncut(document, head, sum(total.entries for total in totals))
     return Checked(document["user_id"], head, totals)
+
+
+def _assert_uncut(document: Mapping[str, Any], head: Head, entries: int) -> None:
+    if document["size"] != head.size:
+        raise Unproven(f"the file was made under a head over {document['size']} events, and holds one over {head.size}")
+    if document["count"] != entries:
+        raise Unproven(f"the file was made with {document['count']} entries, and holds {entries}: some are missing")
 
 
 def _check_account(account: Mapping[str, Any], document: Mapping[str, Any], head: Head) -> Total:

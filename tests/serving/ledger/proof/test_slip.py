@@ -125,6 +125,32 @@ def test_an_entry_that_was_left_out_is_missed(document: Document, key: Ed25519Pu
         slip.check(document, key)
 
 
+def test_a_file_that_was_cut_of_its_newest_entries_or_an_account_is_noticed(
+    document: Document, key: Ed25519PublicKey
+) -> None:
+    for cut in (copy.deepcopy(document), document | {"accounts": []}):
+        if cut["accounts"]:
+            cut["accounts"][0]["entries"].pop()
+        with pytest.raises(Unproven, match=r"made with 10 entries, and holds (9|0): some are missing"):
+            slip.check(cut, key)
+
+
+def test_an_older_head_in_the_file_is_noticed(
+    filled: Engine, signer: Signer, head: Head, document: Document, key: Ed25519PublicKey, now: int
+) -> None:
+    with filled.connect() as connection:
+        newer = signer.sign(now + 1)
+        assert newer is not None
+        made = prove_entries(connection, "user-7", newer, Tree())
+    with pytest.raises(Unproven, match=f"over {newer.size} events, and holds one over {head.size}"):
+        slip.check(made | {"head": document["head"], "accounts": []}, key)
+
+
+def test_a_file_of_an_earlier_release_still_proves_its_entries(document: Document, key: Ed25519PublicKey) -> None:
+    earlier = {name: value for name, value in document.items() if name not in {"size", "count"}} | {"format": 1}
+    assert slip.check(earlier, key) == slip.check(document, key)
+
+
 def test_another_person_s_account_is_not_believed(filled: Engine, head: Head, key: Ed25519PublicKey) -> None:
     with filled.connect() as connection:
         made = prove_entries(connection, "user-7", head, Tree())
