@@ -132,6 +132,22 @@ def test_a_claim_outdates_what_was_read_before_it_though_the_state_is_the_same(t
             saga.move(connection, stale, State.UNKNOWN, NOW)
 
 
+def test_a_group_of_any_ids_moves_as_one_and_not_at_all_if_one_was_moved_meanwhile(
+    town: Any,
+) -> None:
+    ids = {'a"', "b\\", "c,[d]", "7", "{e}", "\u00fc\U0001f600"}
+    for id_ in sorted(ids):
+        town.withdraw(id_, Action.REVIEW, amount=1_000_000)
+    with town.engine.begin() as connection:
+        stale = list(saga.get_each(connection, ids).values())
+        moved = saga.move_each(connection, stale, State.CHALLENGED, NOW)
+        assert moved == saga.get_each(connection, ids)
+        saga.decide(connection, "7", Action.APPROVE, "person", NOW)
+    with pytest.raises(moves.Overtaken, match="one of 6"), town.engine.begin() as connection:
+        saga.move_each(connection, list(moved.values()), State.REVIEWED, NOW)
+    assert {town.state(id_) for id_ in ids - {"7"}} == {State.CHALLENGED}
+
+
 def test_no_move_exists_outside_the_table(town: Any) -> None:
     town.withdraw(action=Action.REVIEW)
     with town.engine.begin() as connection:
