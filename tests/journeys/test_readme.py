@@ -66,6 +66,8 @@ def stable(node: Any, name: str = "") -> Any:
         return type(node).__name__
     if name == "offers":
         return [{key: stable(value, key) for key, value in offer.items() if key not in TRIED} for offer in node]
+    if name == "lines":  # a payout is settled beside the calls, so before or after the outcome
+        return sorted(map(stable, node), key=json.dumps)
     if isinstance(node, dict):
         return {key: stable(value, key) for key, value in node.items()}
     return [stable(value) for value in node] if isinstance(node, list) else node
