@@ -18,6 +18,7 @@ from pipelines import (
     cli_frame,
     cli_graph,
     cli_holds,
+    cli_identity,
     cli_ledger,
     cli_lists,
     cli_ltv,
@@ -75,6 +76,7 @@ app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_graph.app, name="graph")
 app.add_typer(cli_holds.app, name="holds")
+app.add_typer(cli_identity.app, name="identity")
 app.add_typer(cli_ledger.app, name="ledger")
 app.add_typer(cli_lists.app, name="lists")
 app.add_typer(cli_pay.app, name="pay")
