@@ -1,4 +1,7 @@
-"""Cases: flagged decisions that wait for a person. A disposition closes one and becomes a label."""
+"""Cases: flagged decisions that wait for a person. A disposition closes one and becomes a label.
+
+An answer that cannot be carried out yet (409, `retry`) is not recorded, and its case waits for the same answer again.
+"""
 
 from typing import Any, Final
 

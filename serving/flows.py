@@ -41,8 +41,7 @@ def score_event(event: Event, parts: Parts, unit: Unit) -> Answer:
     verdict = credit(unit, parts, seen, owed, verdict)
     answer = record(unit, parts, seen, verdict, owed)
     for outcome in records.outcomes_of(unit, event.event_id):
-        reverse_early(unit, outcome, seen.at)
-        freeze(unit, outcome, seen.at)
+        follow_early(unit, outcome, seen.at)
     parts.knowledge.learn(seen.row)
     return answer
 
@@ -132,6 +131,16 @@ def reverse_early(unit: Unit, outcome: Outcome, now: int) -> int:
     except Problem:
         log.warning("early_reversal_misfits", event_id=outcome.subject_event_id, outcome_id=outcome.event_id)
         return 0
+
+
+def follow_early(unit: Unit, outcome: Outcome, now: int) -> None:
+    """What was said of an event before it came. Who found fraud then has answered its case: nobody could carry out
+    another answer.
+    """
+    reverse_early(unit, outcome, now)
+    freeze(unit, outcome, now)
+    if finds_fraud(outcome):
+        close_case(unit, outcome.subject_event_id, Disposition.FRAUD, outcome.event_id)
 
 
 def finds_fraud(outcome: Outcome) -> bool:

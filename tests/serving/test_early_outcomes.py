@@ -12,6 +12,7 @@ from features.intelligence.lists import Lists
 from features.log import Log
 from features.windows import DAY
 from serving import records
+from serving.cases import open_cases
 from serving.contract import Answer, OutcomeAnswer
 from serving.database import open_database
 from serving.flows import record_outcome, score_event
@@ -81,6 +82,11 @@ class Platform:
         return str(self.unit(lambda unit: records.decision_of_event(unit, "e")).action)
 
 
+    def waiting(self) -> list[str]:
+        """Events whose cases are open."""
+        return self.unit(lambda unit: [case.event_id for case in open_cases(unit.connection)])
+
+
 @pytest.fixture
 def platform(tmp_path: Path, write_model: Callable[..., Path]) -> Iterator[Platform]:
     made = Platform(tmp_path, write_model)
@@ -131,6 +137,14 @@ def test_a_reward_taken_by_an_early_finding_of_fraud_is_promised_by_nobody(
     body = problem.value.body
     assert (body.status, body.type, body.retry) == (409, "cannot-follow", False)
     assert platform.decided() == action
+    assert platform.waiting() == []
+
+
+def test_a_case_that_nobody_has_answered_waits_whatever_else_was_said_before_its_event(platform: Platform) -> None:
+    platform.tell("reversal", "o1", **WHOLE)
+    platform.tell("disposition", "o2", disposition="unsure")
+    platform.earn(0.7)
+    assert platform.waiting() == ["e"]
 
 
 def test_a_reward_that_its_advertiser_took_back_may_be_found_genuine(platform: Platform) -> None:
