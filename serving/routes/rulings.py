@@ -12,7 +12,7 @@ from serving.openapi import refusals
 from serving.payouts import attempts, reviews
 from serving.payouts.saga import Payout
 from serving.records import Unit
-from serving.routes.asking import parts_of
+from serving.routes.asking import LINES, parts_of
 from serving.routes.keys import Key, once
 from serving.routes.orders import Name
 
@@ -54,7 +54,8 @@ class Ruling(_Body):
     )
     ruled_by: Name = Field(description="the name of the person who has looked")
     reason: Annotated[
-        str, StringConstraints(min_length=1, max_length=reviews.REASON_CHARACTERS_MAX, strip_whitespace=True)
+        str,
+        StringConstraints(min_length=1, max_length=reviews.REASON_CHARACTERS_MAX, pattern=LINES, strip_whitespace=True),
     ] = Field(description="what was seen there")
 
 

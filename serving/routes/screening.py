@@ -14,7 +14,7 @@ from serving.openapi import refusals
 from serving.payouts.screening import hits
 from serving.payouts.screening.hits import LISTED_MAX, REASON_CHARACTERS_MAX, Hit, HitState
 from serving.records import Unit
-from serving.routes.asking import IdInPath, parts_of
+from serving.routes.asking import LINES, IdInPath, parts_of
 from serving.routes.keys import Key, once
 from serving.routes.orders import Name
 
@@ -63,9 +63,10 @@ class HitRuling(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     answer: Literal["cleared", "confirmed"] = Field(description="cleared: somebody else; confirmed: the one listed")
     decided_by: Name = Field(description="who decided it: the name of a person at the platform")
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=REASON_CHARACTERS_MAX, strip_whitespace=True)] = (
-        Field(description="why; kept sealed")
-    )
+    reason: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=REASON_CHARACTERS_MAX, pattern=LINES, strip_whitespace=True),
+    ] = Field(description="why; kept sealed")
 
 
 @router.get("/v1/screening/hits", responses=refusals(401, 403, 422, 500))

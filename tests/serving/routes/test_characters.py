@@ -26,6 +26,20 @@ def test_no_text_in_an_address_or_a_query_breaks_a_route(shop_in_each: Any, text
     assert asked > 20
 
 
+@pytest.mark.parametrize("text", ["\x1c", "a\x00b", "\x1f \x1d", "\u2028"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/payout-rulings", {"payout_id": "w", "is_paid": True, "ruled_by": "mei"}),
+        ("/v1/screening/hits/h/rulings", {"answer": "cleared", "decided_by": "mei"}),
+    ],
+)
+def test_no_reason_of_a_ruling_says_nothing(shop: Any, path: str, body: dict[str, Any], text: str) -> None:
+    assert shop.post(path, body | {"reason": "looked"}, "k").status_code == 404, "all else fits"
+    refused = shop.post(path, body | {"reason": text}, "k")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "reason"), refused.text
+
+
 @pytest.mark.parametrize("text", ODD)
 @pytest.mark.parametrize(
     "said",
