@@ -53,7 +53,7 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What an offer or a wallet says. `left_micros`: what more can be earned and paid without proof."""
+    """What a person is told ahead. `left_micros`: what more can be earned and paid without proof."""
 
     kind: NoticeKind
     sentence: str
