@@ -81,7 +81,6 @@ class Platform:
     def decided(self) -> str:
         return str(self.unit(lambda unit: records.decision_of_event(unit, "e")).action)
 
-
     def waiting(self) -> list[str]:
         """Events whose cases are open."""
         return self.unit(lambda unit: [case.event_id for case in open_cases(unit.connection)])
