@@ -16,7 +16,7 @@ import yaml
 
 from features.home import Home
 from features.log import recorded_now
-from pipelines.bench.running import free_port, wait_until_ready
+from pipelines.bench.running import START_SECONDS_MAX, free_port, wait_until_ready
 from pipelines.doubles.faulty import Double, serving
 from pipelines.doubles.paypal import WEBHOOK_ID, PayPalDouble
 from pipelines.doubles.stripe import StripeDouble
@@ -53,7 +53,7 @@ class Shop:
             process = subprocess.Popen(command, env=os.environ | told | SECRETS, text=True, stdout=log, stderr=log)
         try:
             wait_until_ready(process, f"http://127.0.0.1:{port}")
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS_MAX) as client:
                 yield client
             process.send_signal(end)
         except BaseException:
