@@ -19,6 +19,7 @@ app.command()(cli_proof.key)
 app.command()(cli_proof.verify)
 app.command("payslip-proof")(cli_proof.payslip_proof)
 app.command("check-payslip")(cli_proof.check_payslip)
+app.command("check-heads")(cli_proof.check_heads)
 app.command()(cli_proof.forget)
 app.command()(cli_proof.export)
 

@@ -8,7 +8,7 @@ import typer
 from features.home import Home
 from features.money import in_words
 from pipelines.console import counted, err, explained, out, progress
-from pipelines.instants import instant_said
+from pipelines.instants import instant_said, instant_shown
 
 FINDINGS_EXIT = 2
 """1 says that something could not be done; 2 that it was done, and what was found."""
@@ -109,6 +109,33 @@ def check_payslip(
                 soft_wrap=True,
             )
         out.print(f"proven, by the head over the first {checked.head.size:,} events of the book")
+
+
+def check_heads(
+    old: Annotated[Path, typer.Argument(help="the head that was kept, JSON: as /v1/ledger/proofs/head answered it")],
+    new: Annotated[Path, typer.Argument(help="a later head")],
+    proof: Annotated[
+        Path, typer.Option("--proof", help="what /v1/ledger/proofs/consistency?from=&to= answered for their sizes")
+    ],
+    key: Annotated[Path, typer.Option("--key", help="the public key, as `assay ledger key` writes it")],
+) -> None:
+    """Check without any database or network that the book only grew from one head to a later one. Exits with 0 if
+    that is proven, 2 if not.
+    """
+    from pipelines.proof import check_heads as run  # noqa: PLC0415  # as above
+    from serving.ledger.proof.slip import Unproven  # noqa: PLC0415
+
+    with explained():
+        try:
+            earlier, later = run(old, new, proof, key)
+        except Unproven as failure:
+            out.print(f"not proven: {failure}", markup=False, soft_wrap=True)
+            raise typer.Exit(FINDINGS_EXIT) from None
+        out.print(
+            f"proven: the first {counted(earlier.size, 'event', 'events')} of the book stand unchanged among the "
+            f"{later.size:,} of {instant_shown(later.at)}",
+            soft_wrap=True,
+        )
 
 
 def forget(

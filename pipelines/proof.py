@@ -16,6 +16,7 @@ from serving.database import database_of, has_records, open_database, reading
 from serving.ledger.proof import beancount, erasure, heads, kept, slip, tree
 from serving.ledger.proof.entries import Period, prove_entries
 from serving.ledger.proof.findings import Finding
+from serving.ledger.proof.growth import check_growth
 from serving.ledger.proof.heads import Head
 from serving.ledger.proof.rows import Rows
 from serving.ledger.proof.signing import KEY, Places, key_of_home
@@ -113,11 +114,30 @@ def newest_head(places: Places) -> Head:
 
 def check(file: Path, key: Path) -> slip.Checked:
     """Raises `slip.Unproven`, and UserError for a file that is no JSON."""
+    return slip.check(_json_of(file, "the file that `assay ledger payslip-proof` wrote"), read_key(key))
+
+
+def check_heads(old: Path, new: Path, proof: Path, key: Path) -> tuple[Head, Head]:
+    """Both heads, the earlier first. Raises `slip.Unproven`, and UserError for a file that is no head or no JSON."""
+    heads_read = _read_head(old), _read_head(new)
+    check_growth(_json_of(proof, "what /v1/ledger/proofs/consistency answered"), *heads_read, read_key(key))
+    return heads_read
+
+
+def _read_head(file: Path) -> Head:
+    said = _json_of(file, "a file with one head")
     try:
-        document = json.loads(file.read_text("utf-8"))
+        return Head.from_json(said.get("head", said) if isinstance(said, dict) else said)
+    except ValueError as failure:
+        told = "name what /v1/ledger/proofs/head answered, or one line of a folder of heads"
+        raise UserError(f"{file} is no head: {failure}; {told}") from None
+
+
+def _json_of(file: Path, wanted: str) -> Any:
+    try:
+        return json.loads(file.read_text("utf-8"))
     except (ValueError, RecursionError):
-        raise UserError(f"{file} is no JSON: name the file that `assay ledger payslip-proof` wrote") from None
-    return slip.check(document, read_key(key))
+        raise UserError(f"{file} is no JSON: name {wanted}") from None
 
 
 def forget(home: Home, user_id: str, by: str, reason: str, now: int) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from typer.testing import CliRunner
 
 from features.home import Home
 from pipelines.cli import app
-from serving.database import open_database
+from serving.database import open_database, reading
 from serving.ledger import book, holds
 from serving.ledger.holds import Hold
+from serving.ledger.proof.growth import prove_growth
 from serving.ledger.proof.signing import Places, Signer, key_of_home
+from serving.ledger.proof.tree import Tree
 from serving.ledger.transfer import Account, AccountKind, Transfer, TransferKind
 
 NOW = 1_790_000_000_000_000
@@ -159,6 +162,33 @@ def test_a_person_checks_a_payslip_without_the_home(
     key.write_text("no key")
     slip.write_text("{}")
     assert "no public key of Ed25519" in said("check-payslip", slip, "--key", key, code=1)
+
+
+def test_an_auditor_who_kept_one_head_sees_that_the_book_only_grew(
+    engine: Engine, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, key = Places.of_home(home), tmp_path / "key.pem"
+    old, new, proof = (tmp_path / name for name in ("old.json", "new.json", "proof.json"))
+    signer = Signer(engine, places, key_of_home(home))
+    later = signer.sign(NOW + 2)
+    assert later is not None
+    old.write_text((tmp_path / "elsewhere" / "2026-09.jsonl").read_text().splitlines()[0])
+    new.write_text(json.dumps({"head": later.as_json(), "public_key": "not read"}))
+    with reading(engine) as connection:
+        path = prove_growth(connection, 22, 23, later, Tree())
+    asked = ["check-heads", old, new, "--proof", proof, "--key", key]
+    proof.write_text(json.dumps({"from": 22, "to": 23, "path": [step.hex() for step in path]}))
+    said("key", "--out", key)
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "nothing"))
+    assert "proven: the first 22 events of the book stand unchanged among the 23 of 2026-09-" in said(*asked)
+    proof.write_text(json.dumps({"from": 22, "to": 23, "path": ["00" * 32 for _ in path]}))
+    assert "not proven: the first 22 events are not the same" in said(*asked, code=2)
+    proof.write_text("[]")
+    assert "not proven: the proof is not what" in said(*asked, code=2)
+    old.write_text(json.dumps(replace(later, size=22).as_json()))
+    assert "not proven: the earlier head is not signed with this key" in said(*asked, code=2)
+    old.write_text('{"size": 22}')
+    assert "is no head" in said(*asked, code=1)
 
 
 def test_a_person_is_forgotten_and_the_book_still_fits(engine: Engine, home: Home) -> None:

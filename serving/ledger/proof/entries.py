@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from serving.ledger import owners
 from serving.ledger.accounts import ACCOUNT, LEDGER_EVENT, TRANSFER
+from serving.ledger.proof.growth import grow_to
 from serving.ledger.proof.heads import Head
 from serving.ledger.proof.merkle import prove_inclusion
 from serving.ledger.proof.rows import Rows
-from serving.ledger.proof.signing import BookRewritten
 from serving.ledger.proof.slip import FORMAT
 from serving.ledger.proof.tree import Tree
 from serving.ledger.refusals import missing
@@ -46,9 +46,7 @@ def prove_entries(
     Raises `Missing` for somebody without an account under the head, `BookRewritten` for a book that it does not fit.
     """
     rows = Rows(connection)
-    tree.follow(rows.hashes, head.size)
-    if (tree.size, tree.root) != (head.size, head.root):
-        raise BookRewritten("the book does not fit its newest head: run `assay ledger verify`")
+    grow_to(tree, rows, head)
     prove = _Prover(rows, tree)
     owned = [one for one in connection.execute(_OWNED, {"owner": user_id}) if one.number <= head.size]
     if not owned:
