@@ -44,6 +44,33 @@ def exposure(json_: Json = None) -> None:
 
 
 @app.command()
+def balance(
+    account: Annotated[str, typer.Argument(help="kind:currency:owner, e.g. wallet_available:CNY:u-1")],
+    at: Annotated[str | None, typer.Option(help="of what had happened by then; left out: now")] = None,
+    as_of: Annotated[str | None, typer.Option(help="of what was recorded by then; left out: now")] = None,
+    json_: Json = None,
+) -> None:
+    """One account's balance at any time: as it is known today (--at), or as it was known then (--as-of)."""
+    from pipelines.instants import instant_said  # noqa: PLC0415  # as above
+    from pipelines.shown_ledger import show_balance  # noqa: PLC0415
+    from serving.ledger import book  # noqa: PLC0415
+    from serving.ledger.history import EVER, balance_at  # noqa: PLC0415
+    from serving.ledger.transfer import Account  # noqa: PLC0415
+
+    with explained(), _reading() as connection:
+        happened = EVER if at is None else instant_said(at, "--at")
+        known = EVER if as_of is None else instant_said(as_of, "--as-of")
+        try:
+            named = Account.parse(account)
+        except ValueError:
+            told = "is no account: write kind:currency:owner, e.g. wallet_available:CNY:u-1"
+            raise UserError(f"{account!r} {told}") from None
+        if not book.exists(connection, named):
+            raise UserError(f"there is no account {account}: it was never used")
+        show_balance(named, balance_at(connection, named, happened, known), json_)
+
+
+@app.command()
 def reserve(json_: Json = None) -> None:
     """The reserve for reversals that nobody is to blame for: what went in, what it cost, what is there."""
     from pipelines.shown_ledger import show_reserve  # noqa: PLC0415  # as above

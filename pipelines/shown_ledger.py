@@ -12,8 +12,10 @@ from rich.table import Table
 from features.events import instant_of
 from features.money import in_words
 from pipelines.console import out
+from serving.ledger.book import Balance
 from serving.ledger.exposure import Exposed
 from serving.ledger.reserve import State
+from serving.ledger.transfer import Account
 
 
 def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
@@ -32,6 +34,14 @@ def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
     if not found:
         out.print("no partner may take back anything that was promised to people earlier")
     _written({"exposure": [one.as_dict() for one in found]}, file)
+
+
+def show_balance(account: Account, found: Balance, file: Path | None) -> None:
+    """One sentence; the last line is one JSON object."""
+    posted, held = (in_words(micros, account.asset) for micros in (found.posted_micros, found.held_micros))
+    out.print(f"{account.id}: {posted}, of which {held} are held", markup=False, soft_wrap=True)
+    said = {"balance_micros": found.posted_micros, "held_micros": found.held_micros}
+    _written({"account_id": account.id} | said | {"available_micros": found.available_micros}, file)
 
 
 def show_reserve(states: Sequence[State], share: float, file: Path | None) -> None:

@@ -149,7 +149,7 @@ def reserve(connection: Connection, wanted: Sequence[Reservation], now: int) -> 
             raise conflicting("reservation", id_)
     new = [one for one in distinct.values() if one.id not in known]
     granted = _granted(new, book.spendable(connection, {account for one in new for account, _ in one.legs}))
-    book.set_aside_each(connection, _sums(granted))
+    book.set_aside_each(connection, _sums(granted), now)
     if granted:
         connection.execute(insert(RESERVATION), [_row_of(one, now) for one in granted])
     standing = {id_: found.state for id_, found in known.items()} | {one.id: State.OPEN for one in granted}
@@ -244,7 +244,7 @@ def _resolve(connection: Connection, open_: Sequence[Reservation], events: Mappi
     """Settled where `events` names one, released where it does not."""
     if not open_:
         return
-    book.set_aside_each(connection, {account: -micros for account, micros in _sums(open_).items()})
+    book.set_aside_each(connection, {account: -micros for account, micros in _sums(open_).items()}, now)
     resolved_as = State.SETTLED if events else State.RELEASED
     rows = [
         {"reservation": one.id, "resolved_as": resolved_as, "event": events.get(one.id), "now": now} for one in open_

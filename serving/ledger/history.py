@@ -50,39 +50,30 @@ def history(account: str = "account", after: str = "after") -> Subquery:
 
 _HISTORY: Final = history()
 _CHANGE: Final = case((_HISTORY.c.credit == bindparam("account"), 1), else_=-1) * _HISTORY.c.amount_micros
-_CAME: Final = select(func.coalesce(func.sum(_CHANGE), 0))
+_POSTED: Final = select(func.coalesce(func.sum(_CHANGE), 0)).where(
+    _HISTORY.c.effective_at <= bindparam("at"), _HISTORY.c.recorded_at <= bindparam("as_of")
+)
 _EVENTS: Final = (
     select(LEDGER_EVENT.c.kind, LEDGER_EVENT.c.micros)
     .join(ACCOUNT, ACCOUNT.c.number == LEDGER_EVENT.c.account)
-    .where(ACCOUNT.c.id == bindparam("account"))
+    .where(ACCOUNT.c.id == bindparam("account"), LEDGER_EVENT.c.at <= bindparam("at"))
     .order_by(LEDGER_EVENT.c.sequence)
 )
-_EVENTS_UNTIL: Final = {
-    "sequence": _EVENTS.where(LEDGER_EVENT.c.sequence <= bindparam("until")),
-    "instant": _EVENTS.where(LEDGER_EVENT.c.at <= bindparam("until")),
-}
+EVER: Final = 2**63 - 1
+"""An instant after all others."""
 
 
-def balance_at(connection: Connection, account: Account, instant: int) -> Balance:
-    """The balance that counts at an instant, microseconds: of what took effect until then, whenever it was recorded.
+def balance_at(connection: Connection, account: Account, at: int = EVER, as_of: int = EVER) -> Balance:
+    """The balance that counts `at` an instant, of what was recorded as of another; both in microseconds.
 
-    Reads the account's whole history. An account that was not used by then has a balance of zero.
+    What takes effect earlier than it is recorded changes the balance of the past: `at` alone says what is known of the
+    past today, `as_of` alone what was answered then. A hold takes effect as it is recorded. Reads the account's whole
+    history. An account that was not used by then has a balance of zero.
     """
-    asked = {"account": account.id, "after": 0, "until": instant}
-    posted = connection.execute(_CAME.where(_HISTORY.c.effective_at <= bindparam("until")), asked).scalar_one()
-    return _balance(connection, account, int(posted), "instant", instant)
-
-
-def balance_as_of(connection: Connection, account: Account, sequence: int) -> Balance:
-    """The balance after the event of the book with this sequence. Reads what came later than that."""
-    now = connection.execute(select(ACCOUNT.c.posted).where(ACCOUNT.c.id == account.id)).scalar_one_or_none() or 0
-    since = connection.execute(_CAME, {"account": account.id, "after": sequence}).scalar_one()
-    return _balance(connection, account, now - int(since), "sequence", sequence)
-
-
-def _balance(connection: Connection, account: Account, posted: int, by: str, until: int) -> Balance:
+    asked = {"account": account.id, "after": 0, "at": at, "as_of": as_of}
+    posted = int(connection.execute(_POSTED, asked).scalar_one())
     held, minimum = 0, account.rule.min_available
-    for kind, micros in connection.execute(_EVENTS_UNTIL[by], {"account": account.id, "until": until}):
+    for kind, micros in connection.execute(_EVENTS, {"account": account.id, "at": min(at, as_of)}):
         if kind in (EventKind.OPENED, EventKind.LIMITED):
             minimum = micros
         elif kind in HOLDING:

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
-from features.events import Currency, Id, Instant, Micros, instant_of
+from features.events import Currency, Id, Instant, Micros, instant_of, micros_of
 from serving.contract import WalletAnswer
 from serving.database import reading
-from serving.ledger import book, exposure, rewards, statement, wallets
+from serving.ledger import book, exposure, history, rewards, statement, wallets
 from serving.ledger.refusals import Conflicting
 from serving.ledger.transfer import Account
 from serving.openapi import READS, WRITES, refusals
@@ -70,6 +71,14 @@ class StatementAnswer(BaseModel):
     next: int | None = Field(description="send it as `after` for the next page; null on the last")
 
 
+class BalanceAnswer(BaseModel):
+    account_id: str
+    currency: str
+    balance_micros: int = Field(description="credits less debits")
+    held_micros: int = Field(description="of it, what holds and reservations set aside")
+    available_micros: int = Field(description="the rest")
+
+
 @router.get("/v1/ledger/wallets/{user_id:path}", responses=READS)
 def wallet(user_id: IdInPath, request: Request, currency: Annotated[Currency, Query()] = "CNY") -> WalletAnswer:
     """A person's money: pending, available, held, and what of it could be withdrawn now."""
@@ -107,13 +116,9 @@ def account_statement(
     limit: Annotated[int, Query(ge=1, le=statement.ENTRIES_MAX)] = 100,
 ) -> StatementAnswer:
     """What happened to one account, oldest first. A page never changes: nothing is edited, it is reversed."""
-    try:
-        account = Account.parse(account_id)
-    except ValueError:
-        raise bad_field("account_id", "is kind:currency:owner, e.g. wallet_available:CNY:u-1") from None
+    account = _account_of(account_id)
     with reading(parts_of(request).engine) as connection:
-        if not book.exists(connection, account):
-            raise not_found(f"account {account_id}")
+        _assert_used(connection, account)
         balance = book.balance(connection, account)
         entries = statement.statement(connection, account, after, limit + 1)
     page = entries[:limit]
@@ -123,6 +128,30 @@ def account_statement(
         held_micros=balance.held_micros,
         entries=[_line(entry) for entry in page],
         next=page[-1].sequence if len(entries) > limit else None,
+    )
+
+
+@router.get("/v1/ledger/accounts/{account_id:path}/balance", responses=READS)
+def account_balance(
+    account_id: AccountId,
+    request: Request,
+    at: Annotated[Instant | None, Query(description="of what had happened by then; now if left out")] = None,
+    as_of: Annotated[Instant | None, Query(description="of what was recorded by then; now if left out")] = None,
+) -> BalanceAnswer:
+    """The balance of one account at any time: as it is known today (`at`), as it was known then (`as_of`), or what was
+    known at one instant of another (both). Reads the account's whole history.
+    """
+    account = _account_of(account_id)
+    happened, known = (history.EVER if one is None else micros_of(one) for one in (at, as_of))
+    with reading(parts_of(request).engine) as connection:
+        _assert_used(connection, account)
+        found = history.balance_at(connection, account, happened, known)
+    return BalanceAnswer(
+        account_id=account_id,
+        currency=account.asset,
+        balance_micros=found.posted_micros,
+        held_micros=found.held_micros,
+        available_micros=found.available_micros,
     )
 
 
@@ -157,6 +186,18 @@ def trial_balance(request: Request) -> list[TrialLine]:
         )
         for line in lines
     ]
+
+
+def _account_of(account_id: str) -> Account:
+    try:
+        return Account.parse(account_id)
+    except ValueError:
+        raise bad_field("account_id", "is kind:currency:owner, e.g. wallet_available:CNY:u-1") from None
+
+
+def _assert_used(connection: Connection, account: Account) -> None:
+    if not book.exists(connection, account):
+        raise not_found(f"account {account.id}")
 
 
 def _line(entry: statement.Entry) -> EntryLine:

@@ -61,6 +61,20 @@ def test_exposure_is_shown_by_partner_and_ends_in_one_json_object(served: Home, 
     assert json.loads((tmp_path / "exposure.json").read_text())["exposure"] == [one]
 
 
+def test_a_balance_is_shown_at_any_time(served: Home, tmp_path: Path) -> None:
+    told = run("balance", "wallet_available:CNY:bob", "--json", str(tmp_path / "balance.json"))
+    assert "wallet_available:CNY:bob: 1.00 CNY, of which 1.00 CNY are held" in told
+    now = json.loads(told.splitlines()[-1])
+    assert (now["balance_micros"], now["held_micros"], now["available_micros"]) == (10**6, 10**6, 0)
+    assert json.loads((tmp_path / "balance.json").read_text()) == now
+    then = json.loads(run("balance", "wallet_available:CNY:bob", "--as-of", "1970-01-01").splitlines()[-1])
+    early = json.loads(run("balance", "wallet_available:CNY:bob", "--at", "1970-01-01").splitlines()[-1])
+    assert (then["balance_micros"], early["held_micros"]) == (0, 0)
+    assert "'wallet' is no account: write kind:currency:owner" in said("balance", "wallet", code=1)
+    assert "there is no account wallet_available:CNY:eve" in said("balance", "wallet_available:CNY:eve", code=1)
+    assert "--at: 'noon' is no instant" in said("balance", "wallet_available:CNY:bob", "--at", "noon", code=1)
+
+
 def test_a_named_person_forgives_tops_up_and_lifts_once(served: Home) -> None:
     forgiving = ["forgive", "ann", "--id", "a", "--micros", "300000", "--currency", "CNY", *BY]
     assert [said(*forgiving) for _ in range(2)] == ["done", "known already: nothing was changed"]

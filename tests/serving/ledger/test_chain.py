@@ -15,7 +15,7 @@ from serving.ledger import book, chain, holds, proofs
 from serving.ledger.accounts import LEDGER_EVENT
 from serving.ledger.book import Balance
 from serving.ledger.chain import EventKind
-from serving.ledger.history import balance_as_of, balance_at
+from serving.ledger.history import balance_at
 from serving.ledger.holds import Hold, HoldState
 from serving.ledger.refusals import AlreadyResolved, ConflictingTransfer, HoldExpired, InsufficientFunds
 from serving.ledger.statement import trial_balance
@@ -161,15 +161,17 @@ def test_what_is_held_is_spent_by_a_capture_alone(connection: Connection) -> Non
 
 def test_a_balance_of_any_time_is_what_had_taken_effect(connection: Connection) -> None:
     book.post(connection, [pay("t", 50, at=10)], 10)
-    before = chain.head(connection)[0]
     holds.hold(connection, Hold("h", ANN, 30, "w"), 20)
     book.post(connection, [pay("late", 7, at=5)], 30)
     holds.capture(connection, "h", CLEARING, 40)
     found = [balance_at(connection, ANN, instant) for instant in (4, 5, 10, 20, 40)]
     assert found == [Balance(0, 0, 0), Balance(7, 0, 0), Balance(57, 0, 0), Balance(57, 30, 0), Balance(27, 0, 0)]
-    assert balance_as_of(connection, ANN, before) == Balance(50, 0, 0)
-    assert balance_as_of(connection, ANN, chain.head(connection)[0]) == book.balance(connection, ANN)
-    assert balance_at(connection, BOB, 40) == balance_as_of(connection, BOB, 1) == Balance(0, 0, 0)
+    known = [balance_at(connection, ANN, as_of=instant) for instant in (5, 10, 29, 30, 40)]
+    assert known == [Balance(0, 0, 0), Balance(50, 0, 0), Balance(50, 30, 0), Balance(57, 30, 0), Balance(27, 0, 0)]
+    assert balance_at(connection, ANN, 5, 29) == Balance(0, 0, 0)
+    assert balance_at(connection, ANN, 5, 30) == Balance(7, 0, 0)
+    assert balance_at(connection, ANN) == book.balance(connection, ANN)
+    assert balance_at(connection, BOB, 40) == balance_at(connection, BOB, as_of=1) == Balance(0, 0, 0)
 
 
 def test_every_asset_states_its_exponent(connection: Connection) -> None:
