@@ -94,9 +94,13 @@ def event_hash(  # as above
     return _sha256(b"%b%b%b%b" % (previous, numbers, kind.encode(), told)).digest()
 
 
+_spelled: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""Made once: every payout spells several bodies."""
+
+
 def canonical(body: dict[str, Any]) -> str:
     """JSON of one spelling."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _spelled(body)
 
 
 def walk(connection: Connection, after: int = 0, previous: bytes = GENESIS) -> Iterator[Link]:

@@ -33,6 +33,7 @@ LISTED_MAX: Final = 1_000
 
 _NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
 _SUBJECT: Final = String(160)
+_spelled: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class ChangeType(StrEnum):
@@ -193,6 +194,6 @@ def _row_of(told: Told) -> dict[str, Any]:
         "message_id": message_id(told.type, told.effect_id),
         "type": str(told.type),
         "subject": told.subject,
-        "data": json.dumps(told.data, ensure_ascii=False),
+        "data": _spelled(told.data),
         "at": told.at,
     }
