@@ -13,6 +13,7 @@ which nobody is paid. Cash, clearing and payouts are moved by payouts and reconc
 another form, so that an order can neither spend nor free what is on its way to a person.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -22,12 +23,15 @@ from sqlalchemy import Connection
 from serving.ledger import adjustments, book, budgets, holds
 from serving.ledger.adjustments import Adjustment, Corrects
 from serving.ledger.holds import Hold
+from serving.ledger.refusals import Refusal
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
 
 _DAY: Final = 86_400 * 1_000_000
 HOLD_DAYS: Final = 7
 """So long a hold lasts that names no end."""
 HOLD_DAYS_MAX: Final = 90
+LINKED_MAX: Final = 100
+"""Orders that are carried out together; more would hold the one writer for too long."""
 
 
 class OrderKind(StrEnum):
@@ -98,6 +102,23 @@ def carry_out(connection: Connection, order: Order, now: int) -> str:
     )
     book.post(connection, [transfer], now)
     return transfer.id
+
+
+def carry_out_linked(connection: Connection, linked: Sequence[Order], now: int) -> list[str]:
+    """The ids of the transfers, all of which are there when this returns, or none of those that were new.
+
+    They are carried out in their order, so that one may move what another before it brought. Raises as `carry_out`
+    does; the message names the order that was refused.
+    """
+    entries = []
+    with connection.begin_nested():
+        for order in linked:
+            try:
+                entries.append(carry_out(connection, order, now))
+            except Refusal as refusal:
+                told = f"transfer {order.id!r} is refused, and none of the {len(linked)} is carried out: {refusal}"
+                raise type(refusal)(told, **refusal.facts) from None
+    return entries
 
 
 def open_hold(connection: Connection, order: HoldOrder, now: int) -> Hold:

@@ -53,6 +53,18 @@ class TransferOrder(_Body):
         return self
 
 
+class LinkedOrders(_Body):
+    """Transfers that are carried out in their order, all or none."""
+
+    transfers: Annotated[list[TransferOrder], Field(min_length=1, max_length=orders.LINKED_MAX)]
+
+    @model_validator(mode="after")
+    def _each_has_its_own_id(self) -> "LinkedOrders":
+        if len({one.transfer_id for one in self.transfers}) < len(self.transfers):
+            raise ValueError("transfers must each have a transfer_id of its own")
+        return self
+
+
 class TransferAnswer(_Body):
     transfer_id: str
     kind: str
@@ -60,6 +72,10 @@ class TransferAnswer(_Body):
     amount_micros: int
     currency: str
     entry_id: str = Field(description="the transfer's id in statements")
+
+
+class LinkedAnswer(_Body):
+    transfers: list[TransferAnswer] = Field(description="in the order in which they were sent")
 
 
 class HoldRequest(_Body):
@@ -92,21 +108,19 @@ class HoldAnswer(_Body):
 @router.post("/v1/ledger/transfers", response_model=TransferAnswer, responses=ORDERS)
 async def transfer(body: TransferOrder, request: Request, key: Key) -> Response:
     """Order a bonus or a correction, by a named person. Needs the operator's key; no order makes money."""
-    order = Order(
-        id=body.transfer_id,
-        kind=body.kind,
-        user_id=body.user_id,
-        amount_micros=body.amount_micros,
-        currency=body.currency,
-        decided_by=body.decided_by,
-        reason=body.reason,
-        campaign_id=body.campaign_id,
+    return await once(
+        request, key, body, lambda unit: _moved(body, orders.carry_out(unit.connection, _order(body), unit.now))
     )
 
-    def work(unit: Unit) -> TransferAnswer:
-        entry = orders.carry_out(unit.connection, order, unit.now)
-        said = body.model_dump(include={"transfer_id", "kind", "user_id", "amount_micros", "currency"})
-        return TransferAnswer(**said, entry_id=entry)
+
+@router.post("/v1/ledger/transfers/linked", response_model=LinkedAnswer, responses=ORDERS)
+async def linked_transfers(body: LinkedOrders, request: Request, key: Key) -> Response:
+    """Order several transfers, all or none: what is refused of one is refused of all. Needs the operator's key."""
+
+    def work(unit: Unit) -> LinkedAnswer:
+        wanted = [_order(one) for one in body.transfers]
+        entries = orders.carry_out_linked(unit.connection, wanted, unit.now)
+        return LinkedAnswer(transfers=[_moved(*one) for one in zip(body.transfers, entries, strict=True)])
 
     return await once(request, key, body, work)
 
@@ -147,6 +161,24 @@ async def release(hold_id: IdInPath, request: Request, key: Key) -> Response:
     return await once(
         request, key, None, lambda unit: _answer(hold_id, orders.release_hold(unit.connection, hold_id, unit.now))
     )
+
+
+def _order(body: TransferOrder) -> Order:
+    return Order(
+        id=body.transfer_id,
+        kind=body.kind,
+        user_id=body.user_id,
+        amount_micros=body.amount_micros,
+        currency=body.currency,
+        decided_by=body.decided_by,
+        reason=body.reason,
+        campaign_id=body.campaign_id,
+    )
+
+
+def _moved(body: TransferOrder, entry_id: str) -> TransferAnswer:
+    said = body.model_dump(include={"transfer_id", "kind", "user_id", "amount_micros", "currency"})
+    return TransferAnswer(**said, entry_id=entry_id)
 
 
 def _answer(hold_id: str, held: Hold) -> HoldAnswer:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from features.events import instant_of
-from serving.ledger import orders
+from serving.ledger import budgets, orders
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 TRANSFERS, HOLDS = "/v1/ledger/transfers", "/v1/ledger/holds"
+LINKED = f"{TRANSFERS}/linked"
 WRONG = [
     ({"kind": "deposit"}, "kind"),
     ({"kind": "settlement"}, "kind"),
@@ -84,6 +85,69 @@ def test_a_deduction_goes_to_the_reserve(shop: Any) -> None:
     assert shop.wallet()["available_micros"] == 700_000
     assert entries(shop, "no_fault_reserve:CNY:platform")[0]["amount_micros"] == 300_000
     assert shop.is_sound()
+
+
+def prize(user: str, micros: int) -> dict[str, Any]:
+    return order("bonus", micros, transfer_id=f"b-{user}", user_id=user, campaign_id="prizes")
+
+
+def available(shop: Any) -> list[int]:
+    return [shop.wallet(user)["available_micros"] for user in ("ann", "bob", "eve")]
+
+
+def test_linked_transfers_are_carried_out_all_or_none(shop_in_each: Any) -> None:
+    shop = shop_in_each
+    shop.budget("prizes", 500_000)
+    team = [prize("ann", 200_000), prize("bob", 200_000), prize("eve", 200_000)]
+    refused = shop.post(LINKED, {"transfers": team}, "k-1")
+    assert (refused.status_code, refused.json()["type"]) == (402, "insufficientfunds")
+    assert "'b-eve' is refused, and none of the 3 is carried out" in refused.json()["detail"]
+    assert available(shop) == [0, 0, 0]
+    account = budgets.reward_budget_of("prizes", "CNY")
+    shop.do(lambda unit: budgets.allocate(unit.connection, account, 100_000, "more", unit.now))
+    paid = shop.post(LINKED, {"transfers": team}, "k-1")
+    assert paid.status_code == 200, paid.text
+    assert [one["transfer_id"] for one in paid.json()["transfers"]] == ["b-ann", "b-bob", "b-eve"]
+    assert entries(shop, "wallet_available:CNY:eve")[0]["transfer_id"] == paid.json()["transfers"][2]["entry_id"]
+    shop.restart()
+    for key in ("k-1", "k-2"):
+        assert shop.post(LINKED, {"transfers": team}, key).content == paid.content
+    assert available(shop) == [200_000, 200_000, 200_000]
+    assert shop.is_sound()
+
+
+def test_linked_corrections_follow_each_other_and_fall_together(shop_in_each: Any) -> None:
+    shop = shop_in_each
+    shop.own()
+    shop.budget("prizes", 500_000)
+    linked = [order("deduction", 300_000), prize("bob", 200_000)]
+    refused = shop.post(LINKED, {"transfers": [*linked, order("forgiven", 1)]}, "k-1")
+    assert (refused.status_code, refused.json()["type"]) == (422, "excessive")
+    assert available(shop) == [1_000_000, 0, 0]
+    of_the_prize = order("deduction", 50_000, transfer_id="d-2", user_id="bob")
+    assert shop.post(LINKED, {"transfers": [of_the_prize, *linked]}, "k-1").status_code == 402
+    assert shop.post(LINKED, {"transfers": [*linked, of_the_prize]}, "k-1").status_code == 200
+    assert available(shop) == [700_000, 150_000, 0]
+    known = [prize("eve", 5), order("deduction", 299_999)]
+    assert shop.post(LINKED, {"transfers": known}, "k-2").status_code == 409
+    assert available(shop) == [700_000, 150_000, 0]
+    assert shop.is_sound()
+
+
+def test_linked_transfers_that_are_none_are_refused_by_the_field(shop: Any) -> None:
+    one = prize("ann", 1)
+    many = [prize(str(number), 1) for number in range(orders.LINKED_MAX + 1)]
+    for transfers, field in (
+        ([], "transfers"),
+        (many, "transfers"),
+        ([one, one | {"amount_micros": 2}], "transfers"),
+        ([one, order("bonus", 1)], "transfers.1"),
+        ([one, order("deposit", 1)], "transfers.1.kind"),
+        ([one, prize("bob", 0)], "transfers.1.amount_micros"),
+    ):
+        refused = shop.post(LINKED, {"transfers": transfers}, "k")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), refused.text
+    assert shop.post(LINKED, {"transfers": [one]}).json()["errors"][0]["field"] == "Idempotency-Key"
 
 
 def test_what_was_put_aside_comes_back_and_no_more(shop: Any) -> None:
@@ -169,7 +233,7 @@ def test_what_a_payout_holds_is_neither_freed_nor_spent_by_an_order(shop: Any, f
 def test_only_the_operators_key_opens_orders(shop: Any) -> None:
     def asked(token: str | None) -> set[tuple[int, str]]:
         given = {"Authorization": f"Bearer {token}"} if token else {}
-        paths = TRANSFERS, HOLDS, f"{HOLDS}/h-1/capture", f"{HOLDS}/h-1/release"
+        paths = TRANSFERS, LINKED, HOLDS, f"{HOLDS}/h-1/capture", f"{HOLDS}/h-1/release"
         answers = [shop.post(path, {}, "k-1", **given) for path in paths]
         return {(answer.status_code, answer.json()["type"]) for answer in answers}
 
