@@ -19,6 +19,8 @@ COMMANDS = (
     *("up", "simulate", "ingest", "data doctor", "backfill", "retrain", "lineage", "promote", "serve", "replay"),
     *("bench", "bench arena", "bench nodes", "bench stream", "frame", "monitor"),
     *("ledger verify", "ledger export", "ledger payslip-proof", "ledger exposure", "ledger reserve"),
+    *("ledger check-heads", "ledger balance", "identity hits", "identity hit", "identity rule", "identity grant"),
+    *("identity require", "identity fake-document"),
     *("features list", "features audit", "graph show", "graph nightly"),
     *("lists check", "lists load", "lists drop", "lists history"),
     *("shadow off", "shadow report"),
