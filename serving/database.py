@@ -30,7 +30,7 @@ METADATA = MetaData()
 """Every table of the service is declared on this object, in the module that owns it."""
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
-REVISION: Final = "r0001"
+REVISION: Final = "r0002"
 """The newest of the migrations. What is merely added (a table, an index, a column that may be empty) needs none."""
 _SHAPE: Final = Table(
     "shape",

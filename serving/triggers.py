@@ -25,7 +25,9 @@ def refuse(table: Table, act: str, message: str, when: str = "1 = 1", of: Sequen
         f"CREATE TRIGGER {name}_{act.lower()} BEFORE {on} WHEN {when} BEGIN SELECT RAISE(ABORT, '{message}'); END",
     )
     call = f"EXECUTE FUNCTION assay_refuse('{message}')"
-    trigger = f"CREATE TRIGGER {name}_{act.lower()} BEFORE {on} FOR EACH ROW WHEN ({when}) {call}"
+    # Before a row is changed, PostgreSQL locks each for such a trigger, even if it then looks at none of its columns.
+    moment = "AFTER" if of else "BEFORE"
+    trigger = f"CREATE TRIGGER {name}_{act.lower()} {moment} {on} FOR EACH ROW WHEN ({when}) {call}"
     _after(table, "postgresql", _FUNCTION, trigger)
     if act == "DELETE":
         _after(table, "postgresql", f"CREATE TRIGGER {name}_truncate BEFORE TRUNCATE ON {table.name} {call}")

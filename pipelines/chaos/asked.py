@@ -23,7 +23,7 @@ from pipelines.chaos.messages import (
 )
 from pipelines.chaos.plain import CREDIT_MICROS_MAX
 from serving.ledger import maturity, reversals, rewards, wallets
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.core import Core
 from serving.ledger.refusals import Conflicting, InsufficientFunds, Missing
 from serving.ledger.reversals import ReversalOrder
@@ -74,9 +74,9 @@ class Asked:
 
     def accounts(self) -> dict[str, int]:
         """Balances by the names of the plain model; zeros are left out."""
-        columns = ACCOUNT.c.kind, ACCOUNT.c.owner, ACCOUNT.c.posted, ACCOUNT.c.pending_out
+        query = select(ACCOUNT.c.kind, ACCOUNT.c.owner, BALANCE.c.posted, BALANCE.c.pending_out).select_from(STANDING)
         found: Counter[str] = Counter()
-        for kind, owner, posted, held in self._connection.execute(select(*columns)):
+        for kind, owner, posted, held in self._connection.execute(query):
             if kind == "wallet_available":
                 found[f"wallet {owner}"] += posted
                 found[f"held {owner}"] += held

@@ -23,7 +23,7 @@ from pipelines.chaos import disk
 from serving.database import reading
 from serving.flows import record_outcome, score_event, score_withdrawal
 from serving.ledger import rewards
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.maturity import mature
 from serving.ledger.proof.signing import Places, Signer, key_of_home
 from serving.ledger.proofs import check
@@ -103,7 +103,8 @@ class Day:
     def seen(self) -> dict[str, Any]:
         """Everything that must be as if nobody had ever been killed; what the proofs find comes with it."""
         with reading(self.parts.engine) as connection:
-            accounts = connection.execute(select(ACCOUNT.c.id, ACCOUNT.c.posted, ACCOUNT.c.pending_out))
+            columns = ACCOUNT.c.id, BALANCE.c.posted, BALANCE.c.pending_out
+            accounts = connection.execute(select(*columns).select_from(STANDING))
             decisions = select(DECISION.c.event_id, DECISION.c.revision, DECISION.c.action)
             # How a payout got where it is may differ, after a crash, by what was asked once more.
             changes = select(CHANGE.c.subject, CHANGE.c.message_id).where(CHANGE.c.type != ChangeType.PAYOUT_UPDATED)

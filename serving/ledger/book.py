@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from serving.ledger.accounts import ACCOUNT, POSTED_MAX
+from serving.ledger.accounts import ACCOUNT, BALANCE, POSTED_MAX, STANDING
 from serving.ledger.chain import EventKind
 from serving.ledger.core import Core, Event, Standing, short_of
 from serving.ledger.refusals import ConflictingTransfer, missing
@@ -45,9 +45,18 @@ class Balance:
         return self.posted_micros - self.held_micros
 
 
-_STANDING: Final = select(
-    ACCOUNT.c.id, ACCOUNT.c.number, ACCOUNT.c.posted, ACCOUNT.c.pending_out, ACCOUNT.c.min_available, ACCOUNT.c.last
-).where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
+_STANDING: Final = (
+    select(
+        ACCOUNT.c.id,
+        ACCOUNT.c.number,
+        BALANCE.c.posted,
+        BALANCE.c.pending_out,
+        BALANCE.c.min_available,
+        BALANCE.c.last,
+    )
+    .select_from(STANDING)
+    .where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 def lock(connection: Connection) -> None:

@@ -141,7 +141,7 @@ class Core:
     def _open(
         self, accounts: Sequence[Account], standing: Mapping[str, Standing], keys: Mapping[str, bytes], now: int
     ) -> None:
-        rows, events = [], []
+        rows, balances, events = [], [], []
         for account in accounts:
             one, exponent = standing[account.id], exponent_of(account.asset)
             seal = owners.sealed(account.owner, keys[account.owner])
@@ -149,10 +149,12 @@ class Core:
             body = {"asset": account.asset, "exponent": exponent, "kind": account.kind.value, "owner": digest.hex()}
             events.append(self._event_row(EventKind.OPENED, None, one.min_available, canonical(body), now))
             one.number = self._sequence
-            named = one.number, account.id, account.asset, exponent, account.kind.value, account.owner, digest, seal
-            rows.append((*named, 0, 0, one.min_available, 0))
+            kind, owner = account.kind.value, account.owner
+            rows.append((one.number, account.id, account.asset, exponent, kind, owner, digest, seal))
+            balances.append((one.number, 0, 0, one.min_available, 0))
         if rows:
             self._driver.insert("account", rows)
+            self._driver.insert("balance", balances)
             self._driver.insert("ledger_event", events)
 
     def _write_events(self, events: Sequence[Event], standing: Mapping[str, Standing], now: int) -> None:

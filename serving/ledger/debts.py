@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, select
 
 from serving.ledger import book
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.transfer import Account, AccountKind, Transfer, TransferKind
 
 COLLECTED_PERCENT: Final = 25
@@ -21,10 +21,11 @@ FINDINGS_MAX: Final = 100
 
 # Locked in the order of their ids, as the book locks: two rewards of one person never collect the same micro twice.
 _OWED = (
-    select(ACCOUNT.c.id, ACCOUNT.c.posted)
-    .where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)), ACCOUNT.c.posted < 0)
+    select(ACCOUNT.c.id, BALANCE.c.posted)
+    .select_from(STANDING)
+    .where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)), BALANCE.c.posted < 0)
     .order_by(ACCOUNT.c.id)
-    .with_for_update()
+    .with_for_update(of=BALANCE)
 )
 
 
@@ -72,10 +73,10 @@ def collect(connection: Connection, matured: Iterable[Matured], now: int) -> int
 
 def debts(connection: Connection) -> list[Row[Any]]:
     """Who owes: rows of `owner`, `asset` and `posted`, which is below zero; the largest first."""
-    query = select(ACCOUNT.c.owner, ACCOUNT.c.asset, ACCOUNT.c.posted)
+    query = select(ACCOUNT.c.owner, ACCOUNT.c.asset, BALANCE.c.posted).select_from(STANDING)
     return list(
         connection.execute(
-            query.where(ACCOUNT.c.kind == AccountKind.DEBT, ACCOUNT.c.posted < 0).order_by(ACCOUNT.c.posted)
+            query.where(ACCOUNT.c.kind == AccountKind.DEBT, BALANCE.c.posted < 0).order_by(BALANCE.c.posted)
         )
     )
 
@@ -94,6 +95,7 @@ def _collection(one: Matured, debt: Account, micros: int, now: int) -> Transfer:
 
 def check(connection: Connection) -> list[str]:
     """Nobody ever pays back more than is owed; a finding is a sentence."""
-    over = select(ACCOUNT.c.id, ACCOUNT.c.posted).where(ACCOUNT.c.kind == AccountKind.DEBT, ACCOUNT.c.posted > 0)
-    rows = connection.execute(over.order_by(ACCOUNT.c.id).limit(FINDINGS_MAX))
+    debts = select(ACCOUNT.c.id, BALANCE.c.posted).select_from(STANDING).where(ACCOUNT.c.kind == AccountKind.DEBT)
+    over = debts.where(BALANCE.c.posted > 0).order_by(ACCOUNT.c.id)
+    rows = connection.execute(over.limit(FINDINGS_MAX))
     return [f"{row.id} was paid {row.posted} micros more than was owed" for row in rows]

@@ -18,16 +18,21 @@ TRANSFER_COLUMNS: Final = (
     "hash"
 ).split()
 _EVENT_COLUMNS: Final = "sequence kind account micros at body hash".split()
-_ACCOUNT_COLUMNS: Final = (
-    "number id asset exponent kind owner owner_digest owner_sealed posted pending_out min_available last"
-).split()
-_COLUMNS: Final = {"transfer": TRANSFER_COLUMNS, "ledger_event": _EVENT_COLUMNS, "account": _ACCOUNT_COLUMNS}
+_COLUMNS: Final = {
+    "transfer": TRANSFER_COLUMNS,
+    "ledger_event": _EVENT_COLUMNS,
+    "account": "number id asset exponent kind owner owner_digest owner_sealed".split(),
+    "balance": "account posted pending_out min_available last".split(),
+}
 _BYTES: Final = frozenset({"hash", "owner_digest", "owner_sealed"})
 _NUMBERS: Final = frozenset(
     "sequence debit credit amount_micros effective_at recorded_at debit_before credit_before account micros at number "
     "exponent posted pending_out min_available last".split()
 )
-_STANDING: Final = "SELECT id, number, posted, pending_out, min_available, last FROM account WHERE id"
+_STANDING: Final = (
+    "SELECT id, number, posted, pending_out, min_available, last"
+    " FROM account JOIN balance ON balance.account = account.number WHERE id"
+)
 _KNOWN: Final = "SELECT id, debit, credit, amount_micros, kind, cause_id, hold_id FROM transfer WHERE id"
 _AMONG: Final = " IN (SELECT value FROM json_each(?))"
 _NAMES: Final = "SELECT number, id FROM account WHERE number"
@@ -55,7 +60,7 @@ class Driver(Protocol):
         """What is written inside may be sent in one go."""
 
     def insert(self, table: str, rows: Rows) -> None:
-        """Rows of `transfer`, `ledger_event` or `account`, with the columns above in their order."""
+        """Rows of `transfer`, `ledger_event`, `account` or `balance`, with the columns above in their order."""
 
     def change(self, rows: Rows) -> None:
         """Of accounts: change of posted, change of pending_out, newest transfer, number."""
@@ -113,11 +118,11 @@ class _Sqlite:
 
     def change(self, rows: Rows) -> None:
         self._cursor.executemany(
-            "UPDATE account SET posted = posted + ?, pending_out = pending_out + ?, last = ? WHERE number = ?", rows
+            "UPDATE balance SET posted = posted + ?, pending_out = pending_out + ?, last = ? WHERE account = ?", rows
         )
 
     def limit(self, number: int, min_available: int | None) -> None:
-        self._cursor.execute("UPDATE account SET min_available = ? WHERE number = ?", (min_available, number))
+        self._cursor.execute("UPDATE balance SET min_available = ? WHERE account = ?", (min_available, number))
 
     def advance(self, sequence: int, hash_: bytes) -> None:
         self._cursor.execute("UPDATE ledger_head SET sequence = ?, hash = ? WHERE id = 1", (sequence, hash_))
@@ -162,15 +167,15 @@ class _Postgresql:
 
     def change(self, rows: Rows) -> None:
         self._cursor.execute(
-            "UPDATE account SET posted = posted + c.posted_change, pending_out = pending_out + c.pending_change,"
+            "UPDATE balance SET posted = posted + c.posted_change, pending_out = pending_out + c.pending_change,"
             " last = c.newest FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
-            " AS c(posted_change, pending_change, newest, account) WHERE number = c.account",
+            " AS c(posted_change, pending_change, newest, number) WHERE account = c.number",
             [_numbers(column) for column in zip(*rows, strict=True)],
             prepare=False,  # as in `_each`
         )
 
     def limit(self, number: int, min_available: int | None) -> None:
-        self._cursor.execute("UPDATE account SET min_available = %s WHERE number = %s", (min_available, number))
+        self._cursor.execute("UPDATE balance SET min_available = %s WHERE account = %s", (min_available, number))
 
     def advance(self, sequence: int, hash_: bytes) -> None:
         self._cursor.execute("UPDATE ledger_head SET sequence = %s, hash = %s WHERE id = 1", (sequence, hash_))

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Subquery, bindparam, case, func, select
 
-from serving.ledger.accounts import ACCOUNT, LEDGER_EVENT, TRANSFER
+from serving.ledger.accounts import ACCOUNT, BALANCE, LEDGER_EVENT, STANDING, TRANSFER
 from serving.ledger.book import Balance
 from serving.ledger.chain import HOLDING, EventKind
 from serving.ledger.transfer import Account
@@ -38,7 +38,8 @@ def history(account: str = "account", after: str = "after") -> Subquery:
 
     Read from the newest back, so that it costs as much as it gives.
     """
-    first = select(ACCOUNT.c.number, ACCOUNT.c.last.label("sequence")).where(ACCOUNT.c.id == bindparam(account))
+    newest = select(ACCOUNT.c.number, BALANCE.c.last.label("sequence")).select_from(STANDING)
+    first = newest.where(ACCOUNT.c.id == bindparam(account))
     step = first.cte("step", recursive=True)
     one = TRANSFER.alias("one")
     before = case((one.c.debit == step.c.number, one.c.debit_before), else_=one.c.credit_before)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from features.money import MICROS_PER_UNIT, POINTS
 from serving.database import METADATA
 from serving.ledger import book
-from serving.ledger.accounts import ACCOUNT, ASSET
+from serving.ledger.accounts import ACCOUNT, ASSET, BALANCE, STANDING
 from serving.ledger.refusals import Refusal, conflicting
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
 
@@ -182,8 +182,9 @@ def check(connection: Connection) -> list[str]:
     points = select(func.coalesce(func.sum(CONVERSION.c.points_micros), 0))
     wanted = {asset: int(micros) for asset, micros in connection.execute(money)}
     wanted[POINTS] = int(connection.execute(points).scalar_one())
-    between = select(ACCOUNT.c.asset, ACCOUNT.c.posted).where(ACCOUNT.c.kind == AccountKind.CONVERSION)
-    found = {row.asset: row.posted for row in connection.execute(between)}
+    between = select(ACCOUNT.c.asset, BALANCE.c.posted).select_from(STANDING)
+    rows = connection.execute(between.where(ACCOUNT.c.kind == AccountKind.CONVERSION))
+    found = {row.asset: row.posted for row in rows}
     return [
         f"conversions in {asset} sum to {wanted.get(asset, 0)} micros, their account says {found.get(asset, 0)}"
         for asset in sorted(wanted.keys() | found.keys())

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
 from serving.ledger import accruals, debts, exposure, points
-from serving.ledger.accounts import ACCOUNT, HOLD, TRANSFER
+from serving.ledger.accounts import ACCOUNT, BALANCE, HOLD, STANDING, TRANSFER
 from serving.ledger.budgets import RESERVATION, State
 from serving.ledger.holds import HoldState
 from serving.ledger.replay import Replay
@@ -45,8 +45,8 @@ def check_tables(connection: Connection) -> list[str]:
 def _circle(circle: Circle) -> Proof:
     """Conservation: no money appears in a circle, vanishes from it, or crosses to the other."""
     kinds = [kind for kind, rule in CHART.items() if rule.circle is circle]
-    total = func.sum(ACCOUNT.c.posted)
-    query = select(ACCOUNT.c.asset, total.label("total")).where(ACCOUNT.c.kind.in_(kinds))
+    total = func.sum(BALANCE.c.posted)
+    query = select(ACCOUNT.c.asset, total.label("total")).select_from(STANDING).where(ACCOUNT.c.kind.in_(kinds))
     return (
         query.group_by(ACCOUNT.c.asset).having(total != 0),
         lambda row: f"the accounts of {circle} in {row.asset} sum to {row.total} micros, not to zero",
@@ -60,9 +60,9 @@ def _replay() -> Proof:
     ).subquery()
     sums = select(legs.c.number, func.sum(legs.c.change).label("replayed")).group_by(legs.c.number).subquery()
     replayed = func.coalesce(sums.c.replayed, 0)
-    query = select(ACCOUNT.c.id, ACCOUNT.c.posted, replayed.label("replayed"))
+    query = select(ACCOUNT.c.id, BALANCE.c.posted, replayed.label("replayed"))
     return (
-        query.outerjoin_from(ACCOUNT, sums, ACCOUNT.c.number == sums.c.number).where(ACCOUNT.c.posted != replayed),
+        query.outerjoin_from(STANDING, sums, ACCOUNT.c.number == sums.c.number).where(BALANCE.c.posted != replayed),
         lambda row: f"{row.id} says {row.posted} micros, its transfers say {row.replayed}",
     )
 
@@ -79,9 +79,9 @@ def _holds() -> Proof:
     sums = select(open_.c.account, func.sum(open_.c.micros).label("held")).group_by(open_.c.account).subquery()
     held = func.coalesce(sums.c.held, 0)
     return (
-        select(ACCOUNT.c.id, ACCOUNT.c.pending_out, held.label("held"))
-        .outerjoin_from(ACCOUNT, sums, ACCOUNT.c.id == sums.c.account)
-        .where(ACCOUNT.c.pending_out != held),
+        select(ACCOUNT.c.id, BALANCE.c.pending_out, held.label("held"))
+        .outerjoin_from(STANDING, sums, ACCOUNT.c.id == sums.c.account)
+        .where(BALANCE.c.pending_out != held),
         lambda row: f"{row.id} says {row.pending_out} micros held, its open holds say {row.held}",
     )
 
@@ -128,11 +128,11 @@ def _settlements() -> Proof:
 
 def _bounds() -> Proof:
     """The database checks this too; a database restored without its constraints does not."""
-    available = ACCOUNT.c.posted - ACCOUNT.c.pending_out
+    available = BALANCE.c.posted - BALANCE.c.pending_out
     return (
-        select(ACCOUNT.c.id, available.label("available"), ACCOUNT.c.min_available).where(
-            ACCOUNT.c.min_available.is_not(None), available < ACCOUNT.c.min_available
-        ),
+        select(ACCOUNT.c.id, available.label("available"), BALANCE.c.min_available)
+        .select_from(STANDING)
+        .where(BALANCE.c.min_available.is_not(None), available < BALANCE.c.min_available),
         lambda row: f"{row.id} has {row.available} micros available and must keep {row.min_available}",
     )
 
@@ -150,8 +150,8 @@ def _pending_rewards() -> Proof:
     )
     waiting = func.coalesce(sums.c.remaining, 0)
     return (
-        select(ACCOUNT.c.id, ACCOUNT.c.posted, waiting.label("waiting"))
-        .outerjoin_from(ACCOUNT, sums, ACCOUNT.c.id == sums.c.id)
-        .where(ACCOUNT.c.kind == AccountKind.WALLET_PENDING, ACCOUNT.c.posted != waiting),
+        select(ACCOUNT.c.id, BALANCE.c.posted, waiting.label("waiting"))
+        .outerjoin_from(STANDING, sums, ACCOUNT.c.id == sums.c.id)
+        .where(ACCOUNT.c.kind == AccountKind.WALLET_PENDING, BALANCE.c.posted != waiting),
         lambda row: f"{row.id} says {row.posted} micros, its waiting rewards say {row.waiting}",
     )

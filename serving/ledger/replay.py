@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
-from serving.ledger.accounts import ACCOUNT, HOLD
+from serving.ledger.accounts import ACCOUNT, BALANCE, HOLD
 from serving.ledger.chain import HOLDING, EventKind, Link, head, walk
 from serving.ledger.holds import HoldState
 
@@ -17,6 +17,9 @@ _HOLD_ENDS = {
     EventKind.RELEASED.value: HoldState.RELEASED,
     EventKind.EXPIRED.value: HoldState.RELEASED,
 }
+
+# One whose balance is gone is among them, with nothing where its balance should be.
+_ACCOUNTS: Final = select(ACCOUNT, BALANCE).outerjoin_from(ACCOUNT, BALANCE).order_by(ACCOUNT.c.number)
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class Replay:
         sequence, hash_ = head(connection)
         if sequence != self._sequence or (sequence and hash_ != self._hash):
             yield f"the head of the chain says {sequence}, the chain ends with {self._sequence} or another hash"
-        for row in connection.execute(select(ACCOUNT).order_by(ACCOUNT.c.number)):
+        for row in connection.execute(_ACCOUNTS):
             yield from self._judge(row)
         for number in self._accounts:
             yield f"account {number} was opened and is gone"

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, b
 
 from serving.database import METADATA
 from serving.ledger import book
-from serving.ledger.accounts import ACCOUNT, ASSET
+from serving.ledger.accounts import ACCOUNT, ASSET, BALANCE, STANDING
 from serving.ledger.adjustments import ADJUSTMENT, Corrects
 from serving.ledger.reversals import REVERSAL
 from serving.ledger.rewards import REWARD
@@ -114,8 +114,9 @@ def _set_aside(connection: Connection, asset: str, rewards: int, share: float, t
 
 def state(connection: Connection) -> list[State]:
     """The reserve in each currency in which there is one. Reads every reversal: not for each request."""
-    query = select(ACCOUNT.c.asset, ACCOUNT.c.posted).where(ACCOUNT.c.kind == AccountKind.NO_FAULT_RESERVE)
-    return [_state(connection, row.asset, row.posted) for row in connection.execute(query.order_by(ACCOUNT.c.asset))]
+    query = select(ACCOUNT.c.asset, BALANCE.c.posted).select_from(STANDING).order_by(ACCOUNT.c.asset)
+    rows = connection.execute(query.where(ACCOUNT.c.kind == AccountKind.NO_FAULT_RESERVE))
+    return [_state(connection, row.asset, row.posted) for row in rows]
 
 
 def _state(connection: Connection, asset: str, balance: int) -> State:

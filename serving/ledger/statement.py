@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.history import history
 from serving.ledger.transfer import Account, AccountKind, Side, TransferKind
 
@@ -54,7 +54,8 @@ def statement(connection: Connection, account: Account, after: int = 0, limit: i
 def trial_balance(connection: Connection) -> list[TrialLine]:
     """One line an asset and kind; in each asset the debits equal the credits."""
     query = (
-        select(ACCOUNT.c.asset, ACCOUNT.c.exponent, ACCOUNT.c.kind, func.sum(ACCOUNT.c.posted).label("posted"))
+        select(ACCOUNT.c.asset, ACCOUNT.c.exponent, ACCOUNT.c.kind, func.sum(BALANCE.c.posted).label("posted"))
+        .select_from(STANDING)
         .group_by(ACCOUNT.c.asset, ACCOUNT.c.exponent, ACCOUNT.c.kind)
         .order_by(ACCOUNT.c.asset, ACCOUNT.c.kind)
     )

@@ -24,7 +24,7 @@ from features.events import micros_of
 from serving.contract import Campaign, CampaignAnswer
 from serving.database import METADATA
 from serving.ledger import book, budgets
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.refusals import InsufficientFunds
 from serving.ledger.transfer import Account
 from serving.problems import bad_field, not_found
@@ -49,8 +49,10 @@ _CHANGE: Final = (
     .where(CAMPAIGN.c.campaign_id == bindparam("campaign"))
     .values(body=bindparam("ordered"), revision=CAMPAIGN.c.revision + 1, changed_at=bindparam("now"))
 )
-_LEFT: Final = select(ACCOUNT.c.id, ACCOUNT.c.posted, ACCOUNT.c.pending_out).where(
-    ACCOUNT.c.id.in_(bindparam("ids", expanding=True))
+_LEFT: Final = (
+    select(ACCOUNT.c.id, BALANCE.c.posted, BALANCE.c.pending_out)
+    .select_from(STANDING)
+    .where(ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
 )
 
 

@@ -19,7 +19,7 @@ from serving.cases import CASE
 from serving.database import reading
 from serving.flows import record_outcome, score_event, score_withdrawal
 from serving.ledger import rewards
-from serving.ledger.accounts import ACCOUNT, HOLD, TRANSFER
+from serving.ledger.accounts import ACCOUNT, BALANCE, HOLD, STANDING, TRANSFER
 from serving.ledger.proofs import check
 from serving.outbox.changes import OUTBOX
 from serving.parts import Parts, assemble
@@ -90,7 +90,7 @@ def ask(parts: Parts, asked: list[Request]) -> None:
 def seen(parts: Parts) -> list[Any]:
     with reading(parts.engine) as connection:
         accounts = connection.execute(
-            select(ACCOUNT.c.id, ACCOUNT.c.posted, ACCOUNT.c.pending_out).order_by(ACCOUNT.c.id)
+            select(ACCOUNT.c.id, BALANCE.c.posted, BALANCE.c.pending_out).select_from(STANDING).order_by(ACCOUNT.c.id)
         )
         counts = [connection.scalar(select(func.count()).select_from(table)) for table in COUNTED]
         return [*map(tuple, accounts), *counts, *check(connection)]

@@ -21,7 +21,8 @@ _LIMITING: Final = np.array([EventKind.OPENED.value, EventKind.LIMITED.value], "
 _READ_AT_ONCE: Final = 5_000
 _ACCOUNTS: Final = (
     "SELECT number, id, asset, exponent, kind, owner, owner_digest, owner_sealed,"
-    " posted, pending_out, min_available, last FROM account ORDER BY number"
+    " posted, pending_out, min_available, last"
+    " FROM account LEFT JOIN balance ON balance.account = number ORDER BY number"
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 from sqlalchemy import Connection, Row, func, select
 
 from features.money import MICROS_PER_UNIT
-from serving.ledger.accounts import ACCOUNT, TRANSFER
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING, TRANSFER
 from serving.ledger.transfer import PLATFORM, AccountKind
 
 _ROWS: Final = 5_000
@@ -39,7 +39,8 @@ def write(
     Accounts are opened on the day of the book's first transfer: a transfer may take effect before its account was used.
     """
     names = _Names(digest_key)
-    accounts = {row.number: row for row in connection.execute(select(ACCOUNT).order_by(ACCOUNT.c.number))}
+    query = select(ACCOUNT, BALANCE.c.posted).select_from(STANDING).order_by(ACCOUNT.c.number)
+    accounts = {row.number: row for row in connection.execute(query)}
     first, last = _days(connection)
     out.write('option "title" "Assay: the book"\n')
     out.write("\n")

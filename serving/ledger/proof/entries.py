@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, select
 
 from serving.ledger import owners
-from serving.ledger.accounts import ACCOUNT, LEDGER_EVENT, TRANSFER
+from serving.ledger.accounts import ACCOUNT, BALANCE, LEDGER_EVENT, STANDING, TRANSFER
 from serving.ledger.proof.growth import grow_to
 from serving.ledger.proof.heads import Head
 from serving.ledger.proof.merkle import prove_inclusion
@@ -20,7 +20,12 @@ from serving.ledger.refusals import missing
 ENTRIES_MAX: Final = 10_000
 """Entries of one account in one document, the newest; what is older is in an earlier one."""
 
-_OWNED: Final = select(ACCOUNT).where(ACCOUNT.c.owner == bindparam("owner")).order_by(ACCOUNT.c.number)
+_OWNED: Final = (
+    select(ACCOUNT, BALANCE.c.last)
+    .select_from(STANDING)
+    .where(ACCOUNT.c.owner == bindparam("owner"))
+    .order_by(ACCOUNT.c.number)
+)
 _ENTRY: Final = select(TRANSFER).where(TRANSFER.c.sequence == bindparam("sequence"))
 _OPENING: Final = select(LEDGER_EVENT).where(LEDGER_EVENT.c.sequence == bindparam("sequence"))
 _TOLD: Final = (

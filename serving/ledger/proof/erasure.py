@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from serving.ledger import owners
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.chain import EventKind
 from serving.ledger.core import Core, Event
 from serving.ledger.refusals import Refusal, missing
@@ -19,7 +19,12 @@ from serving.ledger.transfer import AccountKind
 PERSONAL: Final = frozenset({AccountKind.WALLET_PENDING, AccountKind.WALLET_AVAILABLE, AccountKind.DEBT})
 """The kinds of which the owner is a person."""
 
-_OWNED: Final = select(ACCOUNT).where(ACCOUNT.c.owner == bindparam("owner")).order_by(ACCOUNT.c.number)
+_OWNED: Final = (
+    select(ACCOUNT, BALANCE.c.posted, BALANCE.c.pending_out)
+    .select_from(STANDING)
+    .where(ACCOUNT.c.owner == bindparam("owner"))
+    .order_by(ACCOUNT.c.number)
+)
 _RENAME: Final = (
     update(ACCOUNT).where(ACCOUNT.c.number == bindparam("at")).values(id=bindparam("name"), owner=bindparam("nobody"))
 )

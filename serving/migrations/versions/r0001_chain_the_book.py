@@ -13,7 +13,7 @@ from sqlalchemy.schema import AddConstraint
 
 from serving.database import METADATA
 from serving.ledger import owners
-from serving.ledger.accounts import ACCOUNT, HOLD, LEDGER_EVENT, LEDGER_HEAD, TRANSFER
+from serving.ledger.accounts import ACCOUNT, BALANCE, HOLD, LEDGER_EVENT, LEDGER_HEAD, TRANSFER
 from serving.ledger.chain import GENESIS, EventKind, canonical, event_hash, transfer_hash
 from serving.ledger.drivers import driver_of
 
@@ -29,7 +29,7 @@ def upgrade() -> None:
     if "number" in {column["name"] for column in inspect(connection).get_columns("account")}:
         return
     referring = _put_aside(connection)
-    for table in (ACCOUNT, TRANSFER, LEDGER_EVENT, LEDGER_HEAD, HOLD, owners.SUBJECT_KEY):
+    for table in (ACCOUNT, BALANCE, TRANSFER, LEDGER_EVENT, LEDGER_HEAD, HOLD, owners.SUBJECT_KEY):
         table.create(connection)
     _Adoption(connection).run()
     for constraint in referring:
@@ -107,6 +107,7 @@ class _Adoption:
 
     def _open(self, page: Sequence[Any]) -> None:
         rows: list[tuple[Any, ...]] = []
+        balances: list[tuple[Any, ...]] = []
         events: list[tuple[EventKind, int, int | None, int, str]] = []
         keys = owners.keys_made(self._connection, {row.owner for row in page}, 0)
         for row in page:
@@ -116,9 +117,10 @@ class _Adoption:
             self._numbers[row.id] = number
             body = {"asset": row.asset, "exponent": row.exponent, "kind": row.kind, "owner": digest.hex()}
             events.append((EventKind.OPENED, number, row.min_available, 0, canonical(body)))
-            named = (number, row.id, row.asset, row.exponent, row.kind, row.owner, digest, seal)
-            rows.append((*named, row.posted, row.pending_out, row.min_available, 0))
+            rows.append((number, row.id, row.asset, row.exponent, row.kind, row.owner, digest, seal))
+            balances.append((number, row.posted, row.pending_out, row.min_available, 0))
         self._driver.insert("account", rows)
+        self._driver.insert("balance", balances)
         self._append(events)
 
     def _transfer(self, page: Sequence[Any]) -> None:

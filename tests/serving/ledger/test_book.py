@@ -188,9 +188,21 @@ def test_the_same_hold_again_has_no_effect_and_another_body_is_refused(connectio
         ("DELETE FROM hold", "never deleted"),
         ("INSERT OR REPLACE INTO transfer SELECT * FROM transfer", "never replaced|transfer_pkey"),
         ("INSERT OR REPLACE INTO hold SELECT * FROM hold", "never replaced|hold_pkey"),
-        ("UPDATE account SET posted = posted - 51 WHERE owner = 'ann'", "account_available"),
-        ("UPDATE account SET pending_out = 51 WHERE owner = 'ann'", "account_available"),
-        ("UPDATE account SET pending_out = -1 WHERE owner = 'ann'", "account_pending_out"),
+        (
+            "UPDATE balance SET posted = posted - 51 WHERE account IN (SELECT number FROM account WHERE owner = 'ann')",
+            "balance_available",
+        ),
+        (
+            "UPDATE balance SET pending_out = 51 WHERE account IN (SELECT number FROM account WHERE owner = 'ann')",
+            "balance_available",
+        ),
+        (
+            "UPDATE balance SET pending_out = -1 WHERE account IN (SELECT number FROM account WHERE owner = 'ann')",
+            "balance_pending_out",
+        ),
+        ("DELETE FROM balance", "never deleted"),
+        ("UPDATE balance SET account = account + 1000", "stays that of its account|balance_account_fkey"),
+        ("INSERT OR REPLACE INTO balance SELECT * FROM balance", "never replaced|balance_pkey"),
         (
             "INSERT INTO transfer SELECT 99, 'x', debit, credit, 0, kind, NULL, 'x', 1, 1, 0, 0, hash FROM transfer",
             "amount",

@@ -136,8 +136,10 @@ def test_a_reversal_gives_the_reward_back_to_the_budget_that_paid_it(funded: Con
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE account SET pending_out = posted + 1 WHERE kind = 'budget'",
-        "UPDATE account SET posted = pending_out - 1 WHERE kind = 'reward_budget'",
+        "UPDATE balance SET pending_out = posted + 1"
+        " WHERE account IN (SELECT number FROM account WHERE kind = 'budget')",
+        "UPDATE balance SET posted = pending_out - 1"
+        " WHERE account IN (SELECT number FROM account WHERE kind = 'reward_budget')",
         "UPDATE reservation SET value_micros = 1",
         "UPDATE reservation SET state = 'settled'",
         "UPDATE reservation SET state = 'settled', settled_by = 'e'",

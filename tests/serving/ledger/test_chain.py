@@ -94,6 +94,8 @@ def test_an_opening_covers_a_digest_of_the_owner_and_not_the_owner(connection: C
         "UPDATE account SET kind = 'fees'",
         "UPDATE account SET exponent = 0",
         "DELETE FROM account",
+        "DELETE FROM balance",
+        "UPDATE balance SET account = account + 1000",
         "UPDATE ledger_head SET sequence = sequence - 1",
         "UPDATE ledger_head SET hash = hash",
         "DELETE FROM ledger_head",

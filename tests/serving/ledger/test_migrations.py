@@ -1,4 +1,4 @@
-"""A database of the release before the chain is adopted, and ends with the shape of a new one."""
+"""A database of an earlier release is adopted, and ends with the shape of a new one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,14 +21,22 @@ from serving.ledger.transfer import Account, AccountKind
 
 EARLIER = Path(__file__).with_name("earlier")
 ANN = Account(AccountKind.WALLET_AVAILABLE, "ann", "CNY")
-ROOM = ("account", "transfer", "hold", "ledger_event", "ledger_head", "reservation")
+HEADS = {
+    "sqlite": "b41ebf54c389c7fc9aa7ed2e600d4d92bce230af2e9a75497edafe79959226c0",
+    "postgresql": "2398e03238ad2117e1477f42b1de6dcb6b7f084fd2185299e94cb14a4bf37162",
+}
+"""Of the chains in the two files, as the earlier release left them."""
+ROOM = ("account", "balance", "transfer", "hold", "ledger_event", "ledger_head", "reservation")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "chained_sqlite", "chained_postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """A database as the earlier release left it: rewards, a reversal, three holds, a reservation, a payout."""
+    """A database as an earlier release left it: rewards, a reversal, three holds, a reservation, a payout.
+
+    One before the chain, one with it and with balances in the rows of accounts.
+    """
     story = (EARLIER / f"{request.param}.sql").read_text("utf-8")
-    if request.param == "sqlite":
+    if request.param.endswith("sqlite"):
         with sqlite3.connect(tmp_path / "records.db") as made:
             made.executescript(story)
         made.close()
@@ -69,6 +77,29 @@ def test_an_adopted_book_goes_on(adopted: Engine) -> None:
         assert proofs.check(connection) == []
     with pytest.raises(IntegrityError), adopted.begin() as connection:
         connection.execute(text("UPDATE payout SET hold_id = 'none'"))
+
+
+@pytest.mark.parametrize("place", ["chained_sqlite", "chained_postgresql"], indirect=True)
+def test_a_chain_that_was_there_stays_as_it_was(adopted: Engine) -> None:
+    with adopted.connect() as connection:
+        sequence, hash_ = chain.head(connection)
+        assert (sequence, hash_.hex()) == (27, HEADS[adopted.dialect.name])
+        assert all(link.hash == link.expected for link in chain.walk(connection))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO transfer SELECT 99, 'x', debit, 77, 1, kind, NULL, 'x', 1, 1, 0, 0, hash FROM transfer",
+        "INSERT INTO ledger_event SELECT 99, kind, 77, 1, 1, body, hash FROM ledger_event WHERE sequence = 1",
+        "UPDATE balance SET posted = posted - 1000 WHERE account IN (SELECT number FROM account WHERE owner = 'ann')",
+        "DELETE FROM balance",
+        "DELETE FROM account",
+    ],
+)
+def test_an_adopted_book_refuses(adopted: Engine, statement: str) -> None:
+    with pytest.raises(IntegrityError), adopted.begin() as connection:
+        connection.execute(text(statement))
 
 
 def test_it_is_adopted_once(adopted: Engine, place: Path | str) -> None:

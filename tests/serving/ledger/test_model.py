@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from features.events import Reason
 from serving.database import open_database
 from serving.ledger import book, holds
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.ledger.holds import Hold
 from serving.ledger.maturity import mature, release_on_hold
 from serving.ledger.proofs import check
@@ -211,7 +211,8 @@ class Story(RuleBasedStateMachine):
     def agree(self) -> None:
         with self.engine.begin() as connection:
             assert check(connection) == []
-            rows = connection.execute(select(ACCOUNT.c.id, ACCOUNT.c.posted, ACCOUNT.c.pending_out)).all()
+            query = select(ACCOUNT.c.id, BALANCE.c.posted, BALANCE.c.pending_out).select_from(STANDING)
+            rows = connection.execute(query).all()
         assert {row.id: row.posted for row in rows if row.posted} == {k: v for k, v in self.posted.items() if v}
         assert {row.id: row.pending_out for row in rows if row.pending_out} == {k: v for k, v in self.held.items() if v}
 

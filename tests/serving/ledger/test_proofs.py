@@ -9,7 +9,7 @@ from serving.ledger.transfer import Account, AccountKind
 ANN = Account(AccountKind.WALLET_AVAILABLE, "ann", "CNY")
 UNCHECKED = {
     "sqlite": ["PRAGMA ignore_check_constraints = ON"],
-    "postgresql": ["ALTER TABLE account DROP CONSTRAINT account_available"],
+    "postgresql": ["ALTER TABLE balance DROP CONSTRAINT balance_available"],
 }
 """What lets a corruption through that the engine itself would refuse."""
 
@@ -33,15 +33,17 @@ def test_a_sound_book_has_no_findings(engine: Engine) -> None:
     ("corruption", "findings"),
     [
         (
-            "UPDATE account SET posted = posted + 5 WHERE id = 'wallet_available:CNY:ann'",
+            "UPDATE balance SET posted = posted + 5"
+            " WHERE account IN (SELECT number FROM account WHERE id = 'wallet_available:CNY:ann')",
             ["sum to 5", "transfers say", "says posted 405"],
         ),
         (
-            "UPDATE account SET posted = posted - 5 WHERE kind = 'revenue'",
+            "UPDATE balance SET posted = posted - 5"
+            " WHERE account IN (SELECT number FROM account WHERE kind = 'revenue')",
             ["advertisers in CNY sum", "transfers say", "says posted 1095"],
         ),
         (
-            "UPDATE account SET pending_out = 99 WHERE owner = 'ann' AND pending_out > 0",
+            "UPDATE balance SET pending_out = 99 WHERE pending_out > 0",
             ["open holds say 100", "says pending_out 99, the chain says 100"],
         ),
         (
@@ -55,10 +57,14 @@ def test_a_sound_book_has_no_findings(engine: Engine) -> None:
         ("UPDATE reward SET state = 'available' WHERE event_id = 'f'", ["waiting rewards say 0"]),
         ("UPDATE reward SET reversed_micros = 1 WHERE event_id = 'f'", ["waiting rewards say 59"]),
         (
-            "UPDATE account SET min_available = 301 WHERE id = 'wallet_available:CNY:ann'",
+            "UPDATE balance SET min_available = 301"
+            " WHERE account IN (SELECT number FROM account WHERE id = 'wallet_available:CNY:ann')",
             ["must keep 301", "says min_available 301, the chain says 0"],
         ),
-        ("UPDATE account SET last = 0 WHERE kind = 'revenue'", ["says last 0"]),
+        (
+            "UPDATE balance SET last = 0 WHERE account IN (SELECT number FROM account WHERE kind = 'revenue')",
+            ["says last 0"],
+        ),
         ("UPDATE account SET owner_sealed = owner_digest WHERE kind = 'revenue'", ["has another owner"]),
         ("UPDATE ledger_head SET sequence = sequence + 1", ["the head of the chain says"]),
         (

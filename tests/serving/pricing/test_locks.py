@@ -16,7 +16,7 @@ from features.windows import DAY, HOUR
 from serving.contract import Campaign, Offer, OfferRequest
 from serving.database import open_database
 from serving.ledger import budgets, proofs, rewards
-from serving.ledger.accounts import ACCOUNT
+from serving.ledger.accounts import ACCOUNT, BALANCE, STANDING
 from serving.policy import load_policy
 from serving.pricing import campaigns
 from serving.pricing.expiry import expire
@@ -88,10 +88,8 @@ def redeemer(unit: Unit, offer: Offer) -> str | None:
 
 def reserved(unit: Unit, campaign: str = "c0") -> int:
     accounts = [budgets.budget_of(campaign, "CNY"), rewards.funder_of(unit.connection, "CNY", campaign, None)]
-    query = select(func.coalesce(func.sum(ACCOUNT.c.pending_out), 0)).where(
-        ACCOUNT.c.id.in_(one.id for one in accounts)
-    )
-    return int(unit.connection.execute(query).scalar_one())
+    query = select(func.coalesce(func.sum(BALANCE.c.pending_out), 0)).select_from(STANDING)
+    return int(unit.connection.execute(query.where(ACCOUNT.c.id.in_(one.id for one in accounts))).scalar_one())
 
 
 def deposit(unit: Unit, micros: int, id_: str = "d") -> None:

@@ -167,11 +167,12 @@ def _event_hash(previous: bytes, row: Any) -> bytes:
 
 
 _SETTLING = (
-    "DELETE FROM account WHERE number NOT IN (SELECT sequence FROM ledger_event WHERE kind = 'opened')",
-    "UPDATE account SET posted = coalesce((SELECT sum(amount_micros) FROM transfer WHERE credit = number), 0)"
-    " - coalesce((SELECT sum(amount_micros) FROM transfer WHERE debit = number), 0)",
-    "UPDATE account SET pending_out = coalesce((SELECT sum(micros) FROM ledger_event e WHERE e.account = number"
-    " AND e.kind IN ('held', 'captured', 'released', 'expired', 'reserved')), 0)",
-    "UPDATE account SET last = coalesce("
-    "(SELECT max(sequence) FROM transfer WHERE credit = number OR debit = number), 0)",
+    "DELETE FROM balance WHERE account NOT IN (SELECT sequence FROM ledger_event WHERE kind = 'opened')",
+    "DELETE FROM account WHERE number NOT IN (SELECT account FROM balance)",
+    "UPDATE balance SET posted = coalesce((SELECT sum(amount_micros) FROM transfer WHERE credit = account), 0)"
+    " - coalesce((SELECT sum(amount_micros) FROM transfer WHERE debit = account), 0)",
+    "UPDATE balance SET pending_out = coalesce((SELECT sum(micros) FROM ledger_event e"
+    " WHERE e.account = balance.account AND e.kind IN ('held', 'captured', 'released', 'expired', 'reserved')), 0)",
+    "UPDATE balance SET last = coalesce("
+    "(SELECT max(sequence) FROM transfer WHERE credit = account OR debit = account), 0)",
 )

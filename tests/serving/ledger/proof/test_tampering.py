@@ -183,10 +183,6 @@ def test_one_number_twice_is_found(intruder: Connection, judged: Judge, run: Run
 @pytest.mark.parametrize(
     ("column", "value", "finding"),
     [
-        ("posted", "posted + 1", "by its events"),
-        ("pending_out", "pending_out + 1", "by its events"),
-        ("min_available", "-5", "must keep -5"),
-        ("last", "last - 1", "for its newest"),
         ("owner", "'mallory'", "is named otherwise"),
         ("kind", "'fees'", "was opened as"),
         ("exponent", "3", "was opened as"),
@@ -214,6 +210,26 @@ def test_an_account_that_changes_hands_is_found(intruder: Connection, judged: Ju
         sealed = bytes(other["owner_sealed"])
         run(intruder, change, id=name, owner=other["owner"], sealed=sealed, at=row["number"])
     assert told(judged(intruder)).count("another sealed owner") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ("UPDATE balance SET posted = posted + 1", "by its events"),
+        ("UPDATE balance SET pending_out = pending_out + 1", "by its events"),
+        ("UPDATE balance SET min_available = -5", "must keep -5"),
+        ("UPDATE balance SET last = last - 1", "for its newest"),
+        ("DELETE FROM balance", "has None micros in the book"),
+    ],
+)
+def test_a_change_of_a_balance_is_found(
+    intruder: Connection, judged: Judge, run: Run, change: str, finding: str
+) -> None:
+    at = run(intruder, "SELECT max(number) FROM account WHERE kind = 'wallet_available'").scalar_one()
+    run(intruder, change + " WHERE account = :at", at=at)
+    report = judged(intruder)
+    assert {one.sequence for one in report.findings} == {at}
+    assert finding in told(report)
 
 
 @pytest.mark.parametrize("change", ["DELETE FROM account", "UPDATE account SET number = number + 100000"])
