@@ -1,6 +1,6 @@
 """A withdrawal is asked for: what it costs, who would pay it and whether it may be, said before and settled with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -99,13 +99,17 @@ def terms_of(connection: Connection, amount_micros: int, currency: str, destinat
 def _objection(
     connection: Connection, wanted: Wanted, amount_micros: int, terms: Terms, now: int, policy: Policy
 ) -> str | None:
+    available = wallets.wallet(connection, wanted.user_id, wanted.currency).withdrawable_micros
+    least = limits.least_micros(connection, replace(wanted, amount_micros=available), now, policy.withdrawal_limits)
+    if available < least:  # said first: no amount that could be asked for instead would be taken
+        paid, there, more = (in_words(one, wanted.currency) for one in (least, available, least - available))
+        return f"amount_micros: the least that is paid is {paid} and {there} can be withdrawn now: earn {more} more"
     try:
         limits.assert_size(connection, wanted, now, policy)
         limits.assert_room(connection, wanted, now, policy)
         _assert_arrives(amount_micros, wanted.currency, terms)
     except BeyondLimits as refusal:
         return str(refusal)
-    available = wallets.wallet(connection, wanted.user_id, wanted.currency).withdrawable_micros
     if amount_micros > available:
         return f"amount_micros: {in_words(available, wanted.currency)} can be withdrawn now: ask for that, or earn more"
     return None

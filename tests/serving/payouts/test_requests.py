@@ -195,6 +195,15 @@ def test_a_quote_of_more_than_there_is_names_what_there_is(town: Any) -> None:
         ask(town, "a", 2_000_000, policy(), NOON, "poor")
 
 
+@pytest.mark.parametrize("amount", [100_000, 200_000, 500_000, 9_000_000])
+def test_a_quote_whose_wallet_holds_too_little_says_what_is_missing_whatever_is_asked(town: Any, amount: int) -> None:
+    earn(town, "poor", 200_000, 0, "little")
+    with town.engine.begin() as connection:
+        said = requests.quote(connection, Wanted("a", "poor", amount, "CNY"), "bank", NOON, policy())
+    least = "the least that is paid is 1.00 CNY and 0.20 CNY can be withdrawn now: earn 0.80 CNY more"
+    assert said.objection == f"amount_micros: {least}"
+
+
 def test_a_quote_announces_the_proof_that_will_be_asked_for(town: Any) -> None:
     few = SHIPPED.identity.amounts["CNY"].model_copy(update={"rolling_micros": 2_000_000})
     known = SHIPPED.identity.model_copy(update={"amounts": {"CNY": few}})
