@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import polars as pl
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from features.money import in_words
@@ -60,11 +59,13 @@ def show_breaks(standing: pl.DataFrame, now: int) -> None:
     out.print(causes)
     ages = ", ".join(f"{count:,} of {name}" for name, count in aged(standing, now).items() if count)
     title = f"the {min(LISTED_MAX, standing.height):,} oldest of {standing.height:,}: {ages}"
-    table = Table("id", "cause", "age", "subject", "ours", "theirs", "difference", title=title)
+    out.print(title, markup=False, soft_wrap=True)
     for row in standing.head(LISTED_MAX).iter_rows(named=True):
         shown = _shown(row, now)
-        table.add_row(*(escape(str(shown[name])) for name in _listed()))
-    out.print(table)
+        told = [f"{shown['cause']}, {shown['age']}, {shown['subject']}"]
+        told += [f"{name} {shown[name]}" for name in ("ours", "theirs", "difference") if shown[name]]
+        # The id has a line of its own: a table would cut it where the terminal is narrow, and `resolve` takes it whole.
+        out.print(f"{shown['id']}\n  {', '.join(told)}", markup=False, soft_wrap=True)
 
 
 def show_contradictions(notices: Sequence[tuple[str, str]]) -> None:
@@ -74,10 +75,6 @@ def show_contradictions(notices: Sequence[tuple[str, str]]) -> None:
             f"{provider} contradicts itself with its notice {event_id}: the book keeps what it said before, ask there"
         )
         out.print(told, markup=False, soft_wrap=True)
-
-
-def _listed() -> tuple[str, ...]:
-    return ("id", "cause", "age", "subject", "ours", "theirs", "difference")
 
 
 def write_breaks(standing: pl.DataFrame, place: Path, now: int) -> None:

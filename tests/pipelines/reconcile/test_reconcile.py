@@ -71,7 +71,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 @pytest.fixture
 def run(town: Town) -> Run:
-    environment = {"COLUMNS": "300", "ASSAY_HOME": str(town.home.root)}
+    environment = {"COLUMNS": "80", "ASSAY_HOME": str(town.home.root)}
     return lambda *arguments: CliRunner().invoke(app, ["reconcile", *map(str, arguments)], env=environment)
 
 
@@ -185,6 +185,7 @@ def test_a_break_closed_by_a_person_stays_closed_until_its_difference_changes(
     shown = run("breaks", "--out", tmp_path / "breaks.csv")
     assert shown.exit_code == 3
     id_ = rows(tmp_path / "breaks.csv")[0]["id"]
+    assert id_ in shown.output.splitlines(), "whole, on a narrow terminal too"
     assert "needs a reason" in run("resolve", id_, "--reason", " ", "--by", "bo").output
     assert run("resolve", id_, "--reason", "a gift of theirs", "--by", "bo").exit_code == 0
     assert "closed before by bo" in run("resolve", id_, "--reason", "x", "--by", "cy").output
