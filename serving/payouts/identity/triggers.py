@@ -81,7 +81,7 @@ def announced(
     """
     if identity.is_verified(now):
         return _expiring(identity, policy, now, place)
-    left = max(place.left_micros - earned_micros, 0)
+    left = 0 if identity.is_demanded else max(place.left_micros - earned_micros, 0)
     kind = _kind(identity, place, earned_micros, now)
     if kind is NoticeKind.NEAR and left > place.limit_micros * (1 - Fraction(str(policy.announce_share))):
         return None
