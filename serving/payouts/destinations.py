@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Tabl
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database import METADATA
-from serving.ledger.refusals import conflicting
+from serving.ledger.refusals import Conflicting
 from serving.payouts.identity.sealing import Seal, Unsealable
 from serving.payouts.routes import DIGEST, kind_of
 
@@ -53,7 +53,11 @@ class Vault:
         row["sealed"] = self.seal.close(destination, _about(digest))
         connection.execute(insert(PAYOUT_DESTINATION).values(row).on_conflict_do_nothing())
         if _same(self.open_each(connection, [digest])[digest]) != _same(destination):
-            raise conflicting("payout_destination", digest)
+            raise Conflicting(
+                f"payout_destination {digest!r} names another destination: DELETE it first, or name another digest",
+                what="payout_destination",
+                id=digest,
+            )
         return str(row["kind"])
 
     def open_each(self, connection: Connection, digests: Collection[str]) -> dict[str, str]:

@@ -60,6 +60,7 @@ def test_a_destination_is_kept_once_named_by_its_digest_and_never_repeated(shop_
         assert (reused.status_code, reused.json()["type"]) == (409, "key-conflict")
         taken = shop.post(KEPT, {"user_id": "ann", "destination": TELEPHONE, "payout_destination": digest}, key="k-3")
         assert (taken.status_code, taken.json()["type"]) == (409, "conflicting")
+        assert "names another destination: DELETE it first, or name another digest" in taken.json()["detail"]
     answers = kept.text + again.text + str(other) + reused.text + taken.text
     for plain in (PLAIN, "quackenbush", TELEPHONE):
         assert plain not in (answers + str(lines) + rows_of(shop.engine)).lower()
