@@ -65,7 +65,7 @@ def read_lists(files: Sequence[Path]) -> NameList:
 
 def _entries(file: Path) -> Iterator[Entry]:
     if file.stat().st_size > FILE_BYTES_MAX:
-        raise BadList(f"{file.name} is larger than {FILE_BYTES_MAX:,} bytes: split it")
+        raise BadList(f"{file} is larger than {FILE_BYTES_MAX:,} bytes: split it")
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         try:
@@ -74,25 +74,28 @@ def _entries(file: Path) -> Iterator[Entry]:
                 if (row.get("schema") or "Person") == "Person":
                     yield _entry(file, rows.line_num, row)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise BadList(f"{file.name}, line {rows.line_num}: {error}: save it as CSV in UTF-8") from error
+            raise BadList(f"{file}, line {rows.line_num}: {error}: save it as CSV in UTF-8") from error
 
 
 def _check_columns(file: Path, columns: Sequence[str]) -> None:
     missing = [column for column in _COLUMNS if column not in columns]
     if missing:
-        raise BadList(f"{file.name}: the first line must name the columns {', '.join(missing)}")
+        raise BadList(
+            f"{file}: its first line does not name the columns {', '.join(missing)}: save it with those of "
+            "OpenSanctions' targets.simple.csv, or leave the file out"
+        )
 
 
 def _entry(file: Path, line: int, row: dict[str, str]) -> Entry:
     names = tuple(dict.fromkeys(_parts(row["name"]) + _parts(row["aliases"])))
     dates = _parts(row["birth_date"])
     if not row["id"] or not names:
-        raise BadList(f"{file.name}, line {line}: an entry needs an id and a name")
+        raise BadList(f"{file}, line {line}: an entry needs an id and a name")
     if len(names) > NAMES_OF_ENTRY_MAX:
-        raise BadList(f"{file.name}, line {line}: more than {NAMES_OF_ENTRY_MAX} names: split the entry")
+        raise BadList(f"{file}, line {line}: more than {NAMES_OF_ENTRY_MAX} names: split the entry")
     wrong = [date for date in dates if not _DATE.fullmatch(date)]
     if wrong:
-        raise BadList(f"{file.name}, line {line}: birth_date {wrong[0]!r}: write 1970, 1970-05 or 1970-05-02")
+        raise BadList(f"{file}, line {line}: birth_date {wrong[0]!r}: write 1970, 1970-05 or 1970-05-02")
     return Entry(f"{file.stem}/{row['id']}", names, tuple(dates))
 
 
