@@ -165,5 +165,5 @@ def test_a_service_does_not_start_without_a_secret_that_its_file_names(tmp_path:
     done = subprocess.run(command, env=few, text=True, capture_output=True, check=False)
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
-    assert "stripe.api_key_from: the variable that it names is not set" in said
+    assert "stripe.api_key_from: TOLD_STRIPE is not set: set each where the service starts" in said
     assert "Zebulon" not in said

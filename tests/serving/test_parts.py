@@ -97,7 +97,7 @@ def test_who_a_file_names_pays_and_a_simulation_pays_by_the_fake_alone(
     shop = "{name: stripe, api_key_from: TOLD_KEY, webhook_secret_from: TOLD_KEY}"
     file.write_text(f"providers: [{shop}]")
     monkeypatch.setenv("ASSAY_PAYOUT_PROVIDERS", str(file))
-    with pytest.raises(ValueError, match=r"^ASSAY_PAYOUT_PROVIDERS: stripe\.api_key_from: .* is not set: set it"):
+    with pytest.raises(ValueError, match=r"^ASSAY_PAYOUT_PROVIDERS: stripe\.api_key_from: TOLD_KEY is not set; "):
         assert_can_start(home)
     monkeypatch.setenv("TOLD_KEY", "Zebulon")
     assert_can_start(home)

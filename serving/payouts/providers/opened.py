@@ -1,7 +1,7 @@
 """The providers that a file names, ready to pay: each with doors of its own, so that none waits for another."""
 
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,11 +49,12 @@ class House:
 
 
 def open_each(
-    told: Iterable[ProviderSettings], secrets: Secrets, house: House, doors: ExitStack
+    told: Sequence[ProviderSettings], secrets: Secrets, house: House, doors: ExitStack
 ) -> dict[str, Provider]:
-    """By name, with nobody asked yet; `doors` closes them. Raises `ProvidersError` for a secret that is not there, or
-    cannot be meant.
+    """By name, with nobody asked yet; `doors` closes them. Raises `ProvidersError` for all secrets that are not there,
+    or for one that cannot be meant.
     """
+    secrets.assert_set(told)
     return {one.name: _OPENERS[type(one)](one, secrets, house, doors) for one in told}
 
 

@@ -4,7 +4,7 @@ No secret stands in the file: a field that ends in `_from` names the environment
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -24,7 +24,7 @@ EXAMPLE: Final = "serving/payouts/providers/example.yaml"
 
 class ProvidersError(ValueError):
     """The file names no providers that can pay; the message names it, each field to be mended and how. It repeats no
-    value of the file or of the environment.
+    value of the environment, and of the file none but names of variables.
     """
 
 
@@ -210,12 +210,20 @@ class Secrets:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
+    def assert_set(self, told: Iterable[ProviderSettings]) -> None:
+        """Raises one `ProvidersError` that names every variable that is not set, by the field that names it."""
+        unset = [
+            f"{one.name}.{field}: {getattr(one, field)} is not set"
+            for one in told
+            for field in type(one).model_fields
+            if field.endswith("_from") and not self.read(one, field)
+        ]
+        if unset:
+            raise ProvidersError(f"{VARIABLE}: {'; '.join(unset)}: set each where the service starts")
+
     def read(self, settings: ProviderSettings, field: str) -> str:
-        """Raises `ProvidersError` where the variable that the field names is not set."""
-        value = self._environment.get(getattr(settings, field), "").strip()
-        if not value:
-            raise bad(settings, field, "the variable that it names is not set: set it where the service starts")
-        return value
+        """What the variable that the field names holds; empty where it is not set."""
+        return self._environment.get(getattr(settings, field), "").strip()
 
 
 def bad(settings: ProviderSettings, field: str, remedy: str) -> ProvidersError:

@@ -206,6 +206,13 @@ def test_a_secret_that_is_missing_or_damaged_is_named_by_its_field(
     assert refusal(told(provider), variables).startswith(f"{VARIABLE}: {field}: ")
 
 
+def test_all_variables_that_are_not_set_are_named_at_once(told: Told) -> None:
+    assert refusal(told(PAYPAL, STRIPE), {"STRIPE_KEY": SECRET}) == (
+        f"{VARIABLE}: paypal.client_secret_from: PAYPAL_SECRET is not set; "
+        "stripe.webhook_secret_from: STRIPE_WEBHOOK is not set: set each where the service starts"
+    )
+
+
 def test_a_key_that_is_no_rsa_key_is_refused(told: Told) -> None:
     alipay = {"name": "alipay", "app_id": 2021, "private_key_from": "KEY", "alipay_public_key": SECRET}
     assert "alipay.private_key_from: it must be an RSA key" in refusal(told(alipay), {"KEY": SECRET})
