@@ -29,7 +29,7 @@ from pipelines.arrivals import BODY, arrivals, bounds, faults_of, orphans, read_
 from pipelines.audited import Audit, same
 from pipelines.repeated import RepeatedIds
 from pipelines.rescored import NO_MODEL, Rescoring, is_action_right, stored_scores
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.decision import Score
 from serving.knowledge import rows_of
 from serving.parts import registry_of
@@ -57,7 +57,7 @@ def audit(
     """
     if not has_records(home):
         raise FileNotFoundError(f"{home.records} does not exist: this home has not served, so it decided nothing")
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with (
             reading(engine) as connection,

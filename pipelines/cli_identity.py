@@ -103,7 +103,7 @@ def fake_document(
     """
     from serving.payouts.identity import checks  # noqa: PLC0415  # as above
     from serving.payouts.identity.fake import MEMORY, FakeIdentityProvider  # noqa: PLC0415
-    from serving.payouts.identity.persons import Person  # noqa: PLC0415
+    from serving.payouts.identity.persons import Person, is_date  # noqa: PLC0415
 
     with explained(), _kept() as (connection, seal, _):
         check = checks.latest(connection, user_id)
@@ -113,6 +113,8 @@ def fake_document(
         if name is None:
             provider.disprove(check.key)
         else:
+            if born is not None and not is_date(born):
+                raise UserError(f"--born: there is no day {born!r}: write it as 1990-12-31, or leave it out")
             provider.prove(check.key, Person((name,), born))
         out.print("shown: it " + ("convinces" if name else "does not convince"))
 
@@ -129,14 +131,14 @@ def _kept() -> "Iterator[tuple[Connection, Seal, int]]":
     it. A refusal is the user's to mend.
     """
     from features.log import recorded_now  # noqa: PLC0415  # as above
-    from serving.database import database_of, has_records, open_database  # noqa: PLC0415
+    from serving.database import has_records, open_records  # noqa: PLC0415
     from serving.ledger.refusals import Refusal  # noqa: PLC0415
     from serving.payouts.identity.sealing import seal_of_home  # noqa: PLC0415
 
     home = Home.from_environment()
     if not has_records(home):
         raise UserError(f"{home.root} has no records: serve it first, or set ASSAY_HOME to a home that was served")
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with engine.begin() as connection:
             yield connection, seal_of_home(home), recorded_now()

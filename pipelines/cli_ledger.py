@@ -131,12 +131,12 @@ def _adjust(corrects: str, id_: str, owner: str, micros: int, currency: str, by:
 
 def _engine() -> Engine:
     """The home's database. Raises UserError where there is none."""
-    from serving.database import database_of, has_records, open_database  # noqa: PLC0415  # as above
+    from serving.database import has_records, open_records  # noqa: PLC0415  # as above
 
     home = Home.from_environment()
     if not has_records(home):
         raise UserError(f"{home.root} has no records: serve it first, or set ASSAY_HOME to a home that was served")
-    return open_database(database_of(home))
+    return open_records(home)
 
 
 @contextmanager

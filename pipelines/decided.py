@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from features.home import Home
 from features.log import Log
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.records import DECISION
 from training.monitoring.periods import Span
 
@@ -29,7 +29,7 @@ def reasons_decided(home: Home, spans: Sequence[Span]) -> list[Reasons]:
 
 
 def _decisions(home: Home) -> pl.DataFrame:
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with reading(engine) as connection:
             rows = [tuple(row) for row in connection.execute(_FIRST)]

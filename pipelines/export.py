@@ -2,7 +2,7 @@
 
 from features.home import Home
 from features.log import Log, LogWriter, table_of
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.knowledge import rows_of
 from serving.records import recorded_after
 
@@ -12,7 +12,7 @@ def append_recorded(home: Home) -> int:
     if not has_records(home):
         return 0
     last, as_of = Log(home.log).last()
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     with reading(engine) as connection:
         rows = rows_of(recorded_after(connection, last))
     engine.dispose()

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from features.home import Home
 from pipelines.console import UserError
 from pipelines.steps import Steps
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.ledger.waits import find_wait
 from serving.records import DECISION, EVENT
 from training import registry
@@ -57,7 +57,7 @@ def _decided(home: Home, event_id: str) -> tuple[list[dict[str, Any]], tuple[Ans
     spoken = select(EVENT.c.body, EVENT.c.recorded_at).where(EVENT.c.subject_event_id == event_id)
     if not has_records(home):
         raise UserError(f"{home.root} has decided nothing yet: start it with `assay up` or `assay serve`")
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with reading(engine) as connection:
             rows = connection.execute(of_event).all()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from features.home import Home
 from pipelines.console import UserError
-from serving.database import database_of, has_records, open_database
+from serving.database import has_records, open_records
 from serving.pricing import offer_log
 from serving.pricing.quotes import step_of
 
@@ -63,7 +63,7 @@ def assert_served(home: Home) -> None:
 
 def offers_of_home(home: Home, since: int = 0) -> pl.DataFrame:
     """`offers_of` a home's database, which a service may be writing meanwhile."""
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with engine.connect() as connection:
             return offers_of(connection, since)

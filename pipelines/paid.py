@@ -13,7 +13,7 @@ from features.log import Log
 from pipelines.console import UserError
 from serving import records
 from serving.contract import Campaign
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.knowledge import rows_of
 from serving.ledger.budgets import budget_of
 from serving.ledger.history import history
@@ -71,7 +71,7 @@ def read_paid(home: Home) -> Paid:
     """All that was offered on a home. Raises UserError, with the remedy, where nothing was."""
     if not has_records(home):
         raise UserError(f"{home.root} has no records: serve it, and ask POST /v1/price/offers")
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with reading(engine) as connection:
             offers = _offers(connection)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from features.home import Home
 from features.secrets import secret_of
 from pipelines.console import UserError
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.ledger.proof import beancount, erasure, heads, kept, slip, tree
 from serving.ledger.proof.entries import Period, prove_entries
 from serving.ledger.proof.findings import Finding
@@ -31,7 +31,7 @@ def book_of(home: Home) -> Iterator[Engine]:
     """The home's database. Raises UserError where there is none."""
     if not has_records(home):
         raise UserError(f"{home.root} has no records: serve it first, or set ASSAY_HOME to a home that was served")
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         yield engine
     finally:

@@ -69,9 +69,11 @@ def _run(service: Any, host: str, port: int, ready: Callable[[], None]) -> None:
 
 def _alone(home: Home) -> IO[str]:
     """Hold the home for this process: two that stamp events for one home would both be wrong."""
+    from serving.database import SERVED  # noqa: PLC0415  # seldom needed, and slow to load
+
     home.root.mkdir(parents=True, exist_ok=True)
     home.root.chmod(0o700)
-    lock = (home.root / "serving.lock").open("w")
+    lock = (home.root / SERVED).open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

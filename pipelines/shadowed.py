@@ -14,7 +14,7 @@ from features.frame import OUTCOME_COLUMNS, outcomes_of
 from features.home import Home
 from features.log import Log, is_outcome, recorded_now
 from pipelines.console import UserError
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.knowledge import Clock, rows_of
 from serving.records import DECISION, recorded_after
 from serving.shadow import SHADOW_SCORE
@@ -73,7 +73,7 @@ def report(home: Home, version: str | None = None) -> Agreement:
     """
     if not has_records(home):
         raise _nothing(version)
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         with reading(engine) as connection:
             chosen = version or connection.scalar(_VERSIONS)

@@ -9,17 +9,28 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.events import Outcome
 from features.vector import VERSION
 from serving import cases, records
 from serving.contract import Answer, Campaign, CampaignAnswer, CaseAnswer, OutcomeAnswer
-from serving.database import reading
+from serving.database import REVISION, reading, revision_of
 from serving.flows import record_outcome
 from serving.ledger.refusals import Refusal
 from serving.openapi import READS, WRITES, merged_document, refusals
 from serving.pricing import campaigns
-from serving.problems import ERRORS_MAX, MEDIA_TYPE, FieldError, Problem, bad_fields, not_found, said, unavailable
+from serving.problems import (
+    ERRORS_MAX,
+    MEDIA_TYPE,
+    FieldError,
+    Problem,
+    bad_fields,
+    migrated,
+    not_found,
+    said,
+    unavailable,
+)
 from serving.routes import changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening
 from serving.routes.asking import IdInPath, parts_of
 from serving.routes.ledger import CampaignId
@@ -80,12 +91,19 @@ def campaign(campaign_id: CampaignId, request: Request) -> CampaignAnswer:
 
 @api.get("/readyz", responses=refusals(503), tags=["probes"])
 def readyz(request: Request) -> Readiness:
-    """It can score: 503 while the database takes no write and what is known may be wrong. A refused model is told of,
-    and no failure: the one before it goes on scoring.
+    """It can score: 503 while the database does not answer, or takes no write and what is known may be wrong, and once
+    another release has migrated it. A refused model is told of, and no failure: the one before it goes on scoring.
     """
     parts = parts_of(request)
     if not parts.writer.is_well:
         raise unavailable()
+    try:
+        with reading(parts.engine) as connection:
+            found = revision_of(connection)
+    except SQLAlchemyError:
+        raise unavailable() from None
+    if found != REVISION:
+        raise migrated(found, REVISION)
     return Readiness(model_version=parts.fraud.version, features_version=VERSION, refused_versions=dict(parts.refused))
 
 

@@ -1,9 +1,10 @@
 """One database for decisions, offers, cases and the book, so that they can share a commit: SQLite or PostgreSQL."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ _SHAPE: Final = Table(
 )
 """The shape that the database was given last."""
 
+SERVED: Final = "serving.lock"
+"""The file of a home that its service locks while it runs. A command that migrates shares it until it has committed."""
 CONNECT_SECONDS_MAX: Final = 10
 STATEMENT_SECONDS_MAX: Final = 30
 """No statement of the service takes a second; one that takes this long will not end."""
@@ -48,6 +51,10 @@ _LOCK_SECONDS_MAX: Final = 10
 _IDLE_SECONDS_MAX: Final = 60  # inside a transaction: a process that hangs must not hold its rows for ever
 _SHAPING: Final = 0x41737361  # the advisory lock of those who make tables; any number that nobody else uses
 _SHAPED_ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+
+
+class OtherReleaseError(ValueError):
+    """The database is of another release, and this process may not change it."""
 
 
 def database_of(home: Home) -> Path | str:
@@ -64,14 +71,25 @@ def has_records(home: Home) -> bool:
     return not isinstance(place, Path) or place.exists()
 
 
-def open_database(place: Path | str) -> Engine:
+def open_records(home: Home) -> Engine:
+    """The home's database, for a command: a service may run on it. Raises what `open_database` raises."""
+    return open_database(database_of(home), beside=home)
+
+
+def open_database(place: Path | str, beside: Home | None = None) -> Engine:
     """A path opens SQLite, an address PostgreSQL. In both a commit that was acknowledged survives a power cut.
 
-    Tables that are missing are made, by one process at a time. Raises Unreachable for a PostgreSQL that does not open.
+    Tables that are missing are made, by one process at a time. A start migrates what an earlier release left; who names
+    the home that it works `beside` migrates only while no service runs there, for it would break the service. Raises
+    OtherReleaseError where that is so, and for a database of a later release; Unreachable for a PostgreSQL that does
+    not open.
     """
     engine = _sqlite(place) if isinstance(place, Path) else _postgresql(place)
     try:
-        _shape(engine)
+        _shape(engine, beside)
+    except OtherReleaseError:
+        engine.dispose()
+        raise
     except OperationalError as failure:
         engine.dispose()
         if isinstance(place, Path):
@@ -88,6 +106,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision that the database was given last, by whichever release."""
+    return connection.execute(select(_SHAPE.c.revision)).scalar_one_or_none()
 
 
 def _sqlite(path: Path) -> Engine:
@@ -151,19 +174,26 @@ def _unreachable(address: str, failure: Exception) -> Unreachable:
     )
 
 
-def _shape(engine: Engine) -> None:
+def _shape(engine: Engine, beside: Home | None) -> None:
     """Make what is missing, change what is old. Several processes may start at once; SQLite has one writer anyway.
 
     A database that this release has shaped before is asked one question. A new one is made at once; one of an earlier
     release is migrated where what it holds must change, and widened by what is new.
     """
     wanted = _shape_of(METADATA)
-    with engine.begin() as connection:
+    with ExitStack() as until_committed, engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(_SHAPED_ALONE, {"lock": _SHAPING})
-        if _shape_found(connection) == wanted:
+        revision, digest = _shape_found(connection)
+        if digest == wanted:
             return
+        if (revision or "") > REVISION:
+            raise OtherReleaseError(
+                f"the database is of a later release (revision {revision}; this one knows {REVISION}): run that release"
+            )
         if inspect(connection).has_table("account"):
+            if beside is not None and revision != REVISION:
+                until_committed.enter_context(_unserved(beside))
             _migrate(connection)
         METADATA.create_all(connection)
         _widen(connection)
@@ -180,11 +210,27 @@ def _shape_of(metadata: MetaData) -> str:
     return hashlib.sha256(repr((REVISION, told)).encode()).hexdigest()
 
 
-def _shape_found(connection: Connection) -> str | None:
+def _shape_found(connection: Connection) -> tuple[str | None, str | None]:
+    """Revision and digest."""
     if not inspect(connection).has_table(_SHAPE.name):
-        return None
-    found: str | None = connection.execute(select(_SHAPE.c.digest)).scalar_one_or_none()
-    return found
+        return None, None
+    found = connection.execute(select(_SHAPE.c.revision, _SHAPE.c.digest)).one_or_none()
+    return (found.revision, found.digest) if found else (None, None)
+
+
+@contextmanager
+def _unserved(home: Home) -> Iterator[None]:
+    """No service starts on the home meanwhile; other commands may do the same. Raises OtherReleaseError if one runs."""
+    home.root.mkdir(parents=True, exist_ok=True)  # a database under ASSAY_DATABASE may be all that there is
+    with (home.root / SERVED).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OtherReleaseError(
+                "this home's database is of an earlier release and a service runs on it: stop it first, or run this "
+                "command with the release that serves"
+            ) from None
+        yield
 
 
 def _migrate(connection: Connection) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from prometheus_client import Histogram
 
 from serving.bodies import BATCH_BYTES_MAX, BODY_BYTES_MAX, too_large
-from serving.problems import MEDIA_TYPE, FieldError, Problem, bad_fields
+from serving.problems import MEDIA_TYPE, FieldError, Problem, bad_fields, internal
 
 BATCH_PATH: Final = "/v1/score/events"
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/healthz", "/docs", "/openapi.json"})
@@ -25,7 +25,7 @@ OPERATED: Final = (
 """Where money is moved, or a person is ruled on, by somebody's word: the platform's own servers, which hold the other
 key, cannot. By how a path begins, for what follows an id can be written in many ways.
 """
-_RETRIED: Final = frozenset({429, 500, 502, 503, 504})
+_RETRIED: Final = frozenset({429, 502, 503, 504})
 
 
 _seconds = Histogram("assay_request_seconds", "Time from the whole body to the whole answer, by route", ["route"])
@@ -179,6 +179,8 @@ def _is_problem(message: Any) -> bool:
 def _generic(status: int) -> Problem:
     if status == HTTPStatus.BAD_REQUEST:  # the frameworks' word for a body that they could not even parse
         return bad_fields([FieldError(field="", message="must be JSON of reasonable depth and size")])
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return internal()
     known = HTTPStatus(status)
     kind, detail = known.phrase.lower().replace(" ", "-"), known.description or known.phrase
     return Problem(known, kind, detail, retry=status in _RETRIED)

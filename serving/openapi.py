@@ -21,7 +21,7 @@ _MEANINGS: Final = {
     410: "It is not kept any more.",
     413: "The body is too large.",
     422: "The body does not fit its schema; `errors` names each field.",
-    500: "A defect on our side. Nothing was recorded; the same request may be sent again.",
+    500: "A defect on our side. Send the same request again: nothing is recorded twice.",
     503: "Too many requests wait. Nothing was recorded; send the same request again.",
 }
 

@@ -170,6 +170,12 @@ def unavailable() -> Problem:
     )
 
 
+def migrated(found: str | None, known: str) -> Problem:
+    """The 503 of a service whose database another release has changed meanwhile."""
+    told = f"The database is of revision {found}, and this service knows {known}: restart it on the release of both."
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "other-release", told, retry=True)
+
+
 def silent(who: str) -> Problem:
     """The 503 for somebody outside who is silent. What was begun stays begun: the same request goes on with it."""
     told = f"The {who} does not answer now. Send the same request again: what was begun is taken up, and nothing twice."
@@ -177,10 +183,11 @@ def silent(who: str) -> Problem:
 
 
 def internal() -> Problem:
+    """The 500, whoever failed: many may have asked at once, or in steps, so some of it may be recorded."""
     return Problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "internal",
-        "A defect on our side; it is in the log. Nothing was recorded, and the same request may be sent again.",
+        "A defect on our side; it is in the log. Send the same request again: nothing is recorded twice.",
         retry=True,
     )
 

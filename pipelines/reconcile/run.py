@@ -18,7 +18,7 @@ from pipelines.console import UserError
 from pipelines.reconcile.mapping import StatementError, StatementMapping
 from pipelines.reconcile.ours import conversions_of, in_clearing, payouts_of
 from pipelines.reconcile.statement import digest_of, lines_of
-from serving.database import database_of, has_records, open_database, reading
+from serving.database import has_records, open_records, reading
 from serving.payouts.reconciliation import kept
 from serving.payouts.reconciliation.causes import Cause, Side
 from serving.payouts.reconciliation.clearing import stands
@@ -123,7 +123,7 @@ def opened(home: Home) -> Iterator[Engine]:
     """The home's database. Raises UserError where there is none."""
     if not has_records(home):
         raise UserError(f"{home.root} has no records: there is no book to compare with; set ASSAY_HOME to a home")
-    engine = open_database(database_of(home))
+    engine = open_records(home)
     try:
         yield engine
     finally:

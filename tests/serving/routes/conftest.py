@@ -146,3 +146,11 @@ def shop_in_each(engine: Engine, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(engine, tmp_path)
     yield shop
     shop.stop()
+
+
+@pytest.fixture
+def shop_to_break(anywhere: Engine, tmp_path: Path) -> Iterator[Shop]:
+    """One in each engine, upon a database that no other test sees."""
+    shop = Shop(anywhere, tmp_path)
+    yield shop
+    shop.stop()
