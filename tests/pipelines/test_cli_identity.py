@@ -74,6 +74,8 @@ def test_a_document_of_the_fake_convinces_or_does_not(engine: Engine, place: Hom
     assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.FAILED
     assert "ann: failed, 0 checks begun" in ruled("grant", "ann").stdout
     begin_check(engine.begin, provider, "ann", desk, NOW)
+    refused = said("fake-document", "ann", "--name", "Ann Lee", "--born", "1990-02-30").output
+    assert "--born: there is no day '1990-02-30': write it as 1990-12-31" in refused
     assert "it convinces" in said("fake-document", "ann", "--name", "Ann Lee", "--born", "1990-01-31").stdout
     assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.VERIFIED
 

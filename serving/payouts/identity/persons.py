@@ -28,7 +28,7 @@ class Person:
             raise ValueError(f"names: between 1 and {NAMES_MAX} are kept")
         if any(len(name) > NAME_CHARACTERS_MAX for name in self.names):
             raise ValueError(f"names: a name has at most {NAME_CHARACTERS_MAX} characters")
-        if self.birth_date is not None and not _is_date(self.birth_date):
+        if self.birth_date is not None and not is_date(self.birth_date):
             raise ValueError("birth_date: write it as 1990-12-31, or leave it out")
 
     def __repr__(self) -> str:
@@ -101,7 +101,8 @@ def _about(user_id: str) -> str:
     return f"identity_person/{user_id}"
 
 
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
+    """Whether there is such a day, written as 1990-12-31."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
