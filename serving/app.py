@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -32,7 +32,7 @@ from serving.problems import (
     unavailable,
 )
 from serving.routes import changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening
-from serving.routes.asking import IdInPath, parts_of
+from serving.routes.asking import IdInPath, only_known_parameters, parts_of
 from serving.routes.ledger import CampaignId
 from serving.steps import answer_of
 
@@ -142,7 +142,7 @@ def make_app() -> FastAPI:
     app = FastAPI(title="Assay", docs_url=None, redoc_url=None, openapi_url=None)
     routes = [*api.routes, *(route for room in ROOMS for route in room.router.routes)]
     for router in (api, *(room.router for room in ROOMS)):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(only_known_parameters)])
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Refusal, _refused)

@@ -23,6 +23,20 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
+async def only_known_parameters(request: Request) -> None:
+    """Raises Problem (422) for a parameter of the query that the route does not know: who misspells a filter would
+    otherwise be answered as if none was set. What outsiders append to the address of a webhook is let be.
+    """
+    route = request.scope["route"]
+    if not request.query_params or not route.path.startswith("/v1/") or "/webhooks/" in route.path:
+        return
+    known = [one.alias for one in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            those = f"those are {', '.join(known)}" if known else "it has none"
+            raise bad_field(name, f"is no parameter here: {those}")
+
+
 def cursor_of(instant: int, id_: str) -> str:
     """Where a page ended, in letters that fit a query."""
     return urlsafe_b64encode(json.dumps([instant, id_]).encode()).decode().rstrip("=")

@@ -97,7 +97,7 @@ def wallet(user_id: IdInPath, request: Request, currency: Annotated[Currency, Qu
     )
 
 
-@router.get("/v1/ledger/exposure", responses=refusals(401, 500))
+@router.get("/v1/ledger/exposure", responses=refusals(401, 422, 500))
 def exposed(request: Request) -> list[ExposureLine]:
     """What people have been given that partners may still take back, by partner. Reads many rewards: not for each
     request.
@@ -172,7 +172,7 @@ async def deposit(campaign_id: CampaignId, body: Deposit, request: Request, key:
     return await once(request, key, body, work)
 
 
-@router.get("/v1/ledger/trial-balance", responses=refusals(401, 500))
+@router.get("/v1/ledger/trial-balance", responses=refusals(401, 422, 500))
 def trial_balance(request: Request) -> list[TrialLine]:
     """Every kind of account; per currency, debits equal credits."""
     with reading(parts_of(request).engine) as connection:

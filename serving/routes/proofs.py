@@ -11,7 +11,7 @@ from serving.ledger.proof import kept, tree
 from serving.ledger.proof.entries import Period, prove_entries
 from serving.ledger.proof.growth import prove_growth
 from serving.ledger.proof.heads import Head, to_pem
-from serving.openapi import READS, refusals
+from serving.openapi import READS
 from serving.parts import Parts
 from serving.problems import bad_field, not_found
 from serving.routes.asking import IdInPath, parts_of
@@ -27,7 +27,7 @@ class HeadAnswer(BaseModel):
     public_key: str = Field(description="PEM of the Ed25519 key; compare it with the one that you were given before")
 
 
-@router.get("/v1/ledger/proofs/head", responses=refusals(401, 404, 500))
+@router.get("/v1/ledger/proofs/head", responses=READS)
 def head(request: Request) -> HeadAnswer:
     """The newest signed head of the book, at most ten seconds old, and the key to check it with."""
     parts = parts_of(request)

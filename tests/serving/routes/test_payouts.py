@@ -56,6 +56,26 @@ def test_payouts_are_listed_newest_first_by_person_and_state(shop: Any) -> None:
     assert listed(shop, user="nobody").json() == {"payouts": [], "next": None}
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "message"),
+    [
+        ("/v1/payouts", "user_id", "is no parameter here: those are user, state, after, limit"),
+        ("/v1/people/ann/payslip", "sinse", "is no parameter here: those are from, to, currency"),
+        ("/v1/ledger/trial-balance", "asset", "is no parameter here: it has none"),
+        ("/v1/decisions/d", "revision", "is no parameter here: it has none"),
+    ],
+)
+def test_a_parameter_that_a_route_does_not_know_is_refused_with_those_it_knows(
+    shop: Any, path: str, name: str, message: str
+) -> None:
+    refused = shop.client.get(path, params={name: "nobody"})
+    assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": name, "message": message}])
+
+
+def test_what_is_appended_to_the_address_of_a_webhook_is_let_be(shop: Any) -> None:
+    assert shop.client.post("/v1/payouts/webhooks/nobody?from=there", content=b"{}").status_code == 404
+
+
 def test_a_page_that_was_begun_shows_each_payout_once_while_more_begin(shop_in_each: Any) -> None:
     shop_in_each.own("ann", 9_000_000)
     first = [shop_in_each.withdraw("ann") for _ in range(7)]
