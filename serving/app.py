@@ -1,7 +1,8 @@
 """The thin service mounted beside scoring: outcomes, decisions, cases, campaigns, and the routes of the rooms."""
 
+import re
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -39,6 +40,8 @@ from serving.steps import answer_of
 api = APIRouter()
 ROOMS = (changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening)
 """The rooms whose routes are served beside those of this module."""
+_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+"""Where a word of a class's name begins, but for the first: `IllegalMove` is `illegal-move`."""
 
 
 class Readiness(BaseModel):
@@ -180,4 +183,4 @@ async def _refused(_: Request, error: Exception) -> Response:
 def problem_of(refusal: Refusal) -> Problem:
     """What the book refused, as the problem that a client sees."""
     status = HTTPStatus(refusal.status)
-    return Problem(status, type(refusal).__name__.lower(), str(refusal))
+    return Problem(status, _CAPITAL.sub("-", type(refusal).__name__).lower(), str(refusal))

@@ -89,7 +89,7 @@ def test_duplicates_that_share_a_commit_have_one_effect(rich_in_each: Any) -> No
 
 def test_a_refusal_is_not_kept_so_the_same_key_may_succeed_later(shop: Any) -> None:
     refused = shop.post(PATH, BONUS, "k-1")
-    assert (refused.status_code, refused.json()["type"]) == (402, "insufficientfunds")
+    assert (refused.status_code, refused.json()["type"]) == (402, "insufficient-funds")
     shop.budget("prizes", 1_000_000)
     assert shop.post(PATH, BONUS, "k-1").status_code == 200
 

@@ -51,7 +51,7 @@ def test_a_bonus_is_paid_out_of_a_budget_and_stops_when_it_is_empty(shop: Any) -
     paid = shop.post(TRANSFERS, order("bonus", campaign_id="prizes"), "k-1").json()
     assert shop.wallet()["withdrawable_micros"] == 300_000
     more = shop.post(TRANSFERS, order("bonus", campaign_id="prizes", transfer_id="b-2"), "k-2")
-    assert (more.status_code, more.json()["type"]) == (402, "insufficientfunds")
+    assert (more.status_code, more.json()["type"]) == (402, "insufficient-funds")
     (entry,) = entries(shop, "wallet_available:CNY:ann")
     assert (entry["transfer_id"], entry["kind"], entry["amount_micros"]) == (paid["entry_id"], "bonus", 300_000)
     assert entry["counterpart"] == "reward_budget:CNY:prizes"
@@ -62,7 +62,7 @@ def test_a_bonus_is_paid_out_of_a_budget_and_stops_when_it_is_empty(shop: Any) -
 def test_nothing_is_ordered_beyond_what_is_there(shop: Any, kind: str) -> None:
     refused = shop.post(TRANSFERS, order(kind, 1), "k-1")
     assert refused.status_code in {402, 422}, refused.text
-    assert refused.json()["type"] in {"insufficientfunds", "excessive"}
+    assert refused.json()["type"] in {"insufficient-funds", "excessive"}
     assert shop.is_sound()
 
 
@@ -100,7 +100,7 @@ def test_linked_transfers_are_carried_out_all_or_none(shop_in_each: Any) -> None
     shop.budget("prizes", 500_000)
     team = [prize("ann", 200_000), prize("bob", 200_000), prize("eve", 200_000)]
     refused = shop.post(LINKED, {"transfers": team}, "k-1")
-    assert (refused.status_code, refused.json()["type"]) == (402, "insufficientfunds")
+    assert (refused.status_code, refused.json()["type"]) == (402, "insufficient-funds")
     assert "'b-eve' is refused, and none of the 3 is carried out" in refused.json()["detail"]
     assert available(shop) == [0, 0, 0]
     account = budgets.reward_budget_of("prizes", "CNY")

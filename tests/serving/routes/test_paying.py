@@ -144,7 +144,7 @@ def test_a_quote_tells_the_fee_the_provider_and_what_stands_against_it_and_holds
     assert shop.wallet() == before
     shop.post(KEPT, {"user_id": "ann", "destination": TELEPHONE, "payout_destination": "cd" * 32}, key="l")
     nobody = shop.post("/v1/payouts/quotes", asked | {"payout_destination": "cd" * 32})
-    assert (nobody.status_code, nobody.json()["type"]) == (422, "noroute")
+    assert (nobody.status_code, nobody.json()["type"]) == (422, "no-route")
 
 
 def test_an_operator_rules_on_what_nobody_can_say_once(shop_in_each: Any) -> None:
@@ -170,7 +170,7 @@ def test_an_operator_rules_on_what_nobody_can_say_once(shop_in_each: Any) -> Non
     assert ruled.json() == {"payout_id": lost, "state": "refused"}
     assert shop.post(RULED, ruling, key="r", **operator).content == ruled.content
     twice = shop.post(RULED, ruling | {"is_paid": True}, key="s", **operator)
-    assert (twice.status_code, twice.json()["type"]) == (409, "illegalmove")
+    assert (twice.status_code, twice.json()["type"]) == (409, "illegal-move")
     assert shop.post(RULED, ruling | {"payout_id": "none"}, key="t", **operator).status_code == 404
     assert shop.client.get(RULED, headers=operator).json() == {"payouts": []}
     assert shop.is_sound()
@@ -192,7 +192,7 @@ def test_a_voucher_s_code_is_handed_out_under_one_key_and_kept_by_nobody(shop_in
         assert got.headers["cache-control"] == "no-store"
         assert shop.post(f"/v1/vouchers/{payout}", key="v").json() == got.json()
         other = shop.post(f"/v1/vouchers/{payout}", key="w")
-        assert (other.status_code, other.json()["type"]) == (409, "alreadyresolved")
+        assert (other.status_code, other.json()["type"]) == (409, "already-resolved")
         assert code not in other.text + rows_of(shop.engine)
 
 

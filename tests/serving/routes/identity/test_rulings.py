@@ -22,7 +22,7 @@ def test_failed_checks_are_bounded_until_an_operator_grants_more(office_in_each:
         office.documents.disprove(office.check(), "document_blurred")
         office.notify(f"n-{at}")
     spent = office.begin()
-    assert (spent.status_code, spent.json()["type"]) == (409, "checksspent")
+    assert (spent.status_code, spent.json()["type"]) == (409, "checks-spent")
     office.work()
     assert office.payout(payout) == ("submitted", "checks_spent")
     assert office.identity()["turn"] == "reviewer"
