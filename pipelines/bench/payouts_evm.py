@@ -12,8 +12,6 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from sqlalchemy import Engine, func, select
 
 from pipelines.console import BenchRow, UserError, progress, report
@@ -27,6 +25,7 @@ from serving.payouts.providers.evm_chain import Chain
 from serving.payouts.providers.evm_journal import EVM_BROADCAST
 from serving.payouts.providers.limits import Breaker, Pace
 from serving.payouts.providers.transport import Door, Manners, NoAnswer
+from serving.payouts.providers.wallets import Account, LocalAccount
 
 GWEI: Final = 10**9
 CEILING_WEI: Final = 60 * GWEI

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from eth_utils.hexadecimal import decode_hex
@@ -17,6 +16,7 @@ from hexbytes import HexBytes
 from pipelines.doubles.faulty import Double, Request, Response
 from serving.payouts.fake import Payment, PaymentState
 from serving.payouts.providers.evm_chain import TRANSFER_TOPIC
+from serving.payouts.providers.wallets import Account
 
 REFUSED_ADDRESS: Final = "0x" + "de" * 20
 TOKEN_ADDRESS: Final = "0x" + "70" * 20

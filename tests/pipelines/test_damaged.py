@@ -123,10 +123,11 @@ def test_a_defect_in_a_sound_home_keeps_its_traceback(home: Home) -> None:
 
 def test_a_line_of_heads_that_is_nested_without_end_is_a_finding(home: Home) -> None:
     (home.root / "heads").mkdir(exist_ok=True)
-    (home.root / "heads" / "2026-05.jsonl").write_text("[" * 100_000 + "\n")
+    (home.root / "heads" / "2026-05.jsonl").write_text("[" * 4_000 + "\n" + "[" * 100_000 + "\n")
     result = run("ledger", "verify")
     assert result.exit_code == 2
     assert "2026-05.jsonl:1 is no head: it is nested too deeply" in result.output
+    assert "2026-05.jsonl:2 is no head: it has 100,000 characters" in result.output
 
 
 def test_a_payslip_that_is_nested_without_end_is_no_json(home: Home, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from serving.ledger.proof.heads import Head, as_line
 
 HEADS: Final = "heads"
 _SUFFIX: Final = ".jsonl"
+_LINE_CHARACTERS_MAX: Final = 4_096
 
 
 def folders_of(home: Home) -> list[Path]:
@@ -62,6 +63,8 @@ def last_of(folder: Path) -> Head | None:
 
 
 def _read(line: str) -> Head | ValueError:
+    if len(line) > _LINE_CHARACTERS_MAX:
+        return ValueError(f"it has {len(line):,} characters, a head has at most {_LINE_CHARACTERS_MAX:,}")
     try:
         return Head.from_json(json.loads(line))
     except ValueError as failure:

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from eth_account.signers.local import LocalAccount
 from eth_utils.address import (
     is_checksum_address,
     is_checksum_formatted_address,
@@ -24,6 +23,7 @@ from serving.payouts.providers import evm_journal as journal
 from serving.payouts.providers.amounts import token_units
 from serving.payouts.providers.evm_chain import Chain, Head, Receipt, Reverted
 from serving.payouts.providers.evm_journal import Broadcast, Payment
+from serving.payouts.providers.wallets import LocalAccount
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 FOR_EVER_MICROS: Final = 2**62

@@ -87,10 +87,9 @@ def _voucher(told: VoucherSettings, secrets: Secrets, house: House, doors: ExitS
 
 def _evm(told: EvmSettings, secrets: Secrets, house: House, doors: ExitStack) -> Provider:
     # Imported late: the library of wallets takes a second, and most homes pay to none.
-    from eth_account import Account  # noqa: PLC0415  # see above
-
     from serving.payouts.providers.evm import EvmTransfers, Gas, Token  # noqa: PLC0415  # see above
     from serving.payouts.providers.evm_chain import Chain  # noqa: PLC0415  # see above
+    from serving.payouts.providers.wallets import Account  # noqa: PLC0415  # see above
 
     try:
         account = Account.from_key(secrets.read(told, "private_key_from"))

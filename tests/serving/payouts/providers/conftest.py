@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
 from sqlalchemy import Engine
 
 from pipelines.doubles import chain as chain_double
@@ -38,6 +37,7 @@ from serving.payouts.providers.paypal_notices import PayPalCertificates
 from serving.payouts.providers.stripe import StripeTransfers
 from serving.payouts.providers.transport import Door, Manners
 from serving.payouts.providers.voucher import Vouchers
+from serving.payouts.providers.wallets import Account
 
 NOW = 1_000 * 24 * 3_600 * 1_000_000
 SECRETS = ("key-of-the-caller", "secret-of-the-caller")

@@ -1,12 +1,13 @@
 """Token transfers on a chain of our own making, where each mishap can be staged exactly."""
 
 import json
+import subprocess
+import sys
 from itertools import pairwise
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from eth_account import Account
 from sqlalchemy import select
 
 from pipelines.doubles.chain import ChainDouble
@@ -16,6 +17,7 @@ from serving.payouts.provider import Absent, Accepted, Answer, Refused, Settled,
 from serving.payouts.providers import evm as evm_module
 from serving.payouts.providers.evm import EvmTransfers, Gas
 from serving.payouts.providers.evm_journal import EVM_BROADCAST, EVM_PAYMENT
+from serving.payouts.providers.wallets import Account
 
 GWEI = 10**9
 
@@ -278,3 +280,10 @@ def test_a_lost_broadcast_is_repeated_with_the_same_transaction(rig: Any) -> Non
 def test_the_signing_key_is_shown_nowhere(rig: Any) -> None:
     key = rig.provider._account.key.hex()
     assert key not in f"{rig.provider!r} {rig.provider._account!r} {vars(evm_module)!r}"
+
+
+def test_the_library_of_wallets_leaves_the_interpreter_its_limit() -> None:
+    """At the 100,000 that it asks for, a notice of nested brackets would end the service by a signal."""
+    told = "import sys, serving.payouts.providers.evm; print(sys.getrecursionlimit())"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1000"]
