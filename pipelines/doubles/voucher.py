@@ -8,7 +8,7 @@ from pipelines.doubles.faulty import REFUSED_DESTINATION, NotifyingDouble, Reque
 from serving.payouts.fake import Payment, PaymentState
 from serving.payouts.providers.notices import hmac_sha256
 
-SECRET: Final = b"secret of the double"
+SECRET: Final = b"the secret of this double"
 _WORDS: Final = {PaymentState.ACCEPTED: "pending", PaymentState.SETTLED: "issued", PaymentState.REFUSED: "refused"}
 
 

@@ -99,7 +99,7 @@ def test_who_a_file_names_pays_and_a_simulation_pays_by_the_fake_alone(
     monkeypatch.setenv("ASSAY_PAYOUT_PROVIDERS", str(file))
     with pytest.raises(ValueError, match=r"^ASSAY_PAYOUT_PROVIDERS: stripe\.api_key_from: TOLD_KEY is not set; "):
         assert_can_start(home)
-    monkeypatch.setenv("TOLD_KEY", "Zebulon")
+    monkeypatch.setenv("TOLD_KEY", "Zebulon-1961")
     assert_can_start(home)
     parts, simulated = assemble(home), assemble(home, place=home.records)
     assert [route.provider for route in parts.policy.payouts.routes] == list(parts.providers) == ["stripe"]

@@ -81,8 +81,8 @@ def _voucher(told: VoucherSettings, secrets: Secrets, house: House, doors: ExitS
     api_key, webhook_secret = secrets.read(told, "api_key_from"), secrets.read(told, "webhook_secret_from")
     try:
         return Vouchers(_door(told, told.base_url, doors), api_key, webhook_secret, house.seal, house.begin)
-    except ValueError:
-        raise bad(told, "webhook_secret_from", "the variable must hold whsec_ and base64") from None
+    except ValueError as wrong:
+        raise bad(told, "webhook_secret_from", f"{told.webhook_secret_from} {wrong}") from None
 
 
 def _evm(told: EvmSettings, secrets: Secrets, house: House, doors: ExitStack) -> Provider:

@@ -18,6 +18,7 @@ from serving.policy_payouts import FeeRule, PayoutPolicy, Route
 
 VARIABLE: Final = "ASSAY_PAYOUT_PROVIDERS"
 BURST_MAX: Final = 50
+SECRET_CHARACTERS_MIN: Final = 8
 _MINUTE_SECONDS: Final = 60
 EXAMPLE: Final = "serving/payouts/providers/example.yaml"
 
@@ -211,7 +212,9 @@ class Secrets:
         self._environment = environment
 
     def assert_set(self, told: Iterable[ProviderSettings]) -> None:
-        """Raises one `ProvidersError` that names every variable that is not set, by the field that names it."""
+        """Raises one `ProvidersError` that names every variable that is not set, by the field that names it; where all
+        are, for the first that can be no secret.
+        """
         unset = [
             f"{one.name}.{field}: {getattr(one, field)} is not set"
             for one in told
@@ -220,10 +223,28 @@ class Secrets:
         ]
         if unset:
             raise ProvidersError(f"{VARIABLE}: {'; '.join(unset)}: set each where the service starts")
+        for one in told:
+            for field in (name for name in type(one).model_fields if name in _SENT_AS_THEY_ARE):
+                _assert_secret(one, field, self.read(one, field))
 
     def read(self, settings: ProviderSettings, field: str) -> str:
         """What the variable that the field names holds; empty where it is not set."""
         return self._environment.get(getattr(settings, field), "").strip()
+
+
+_SENT_AS_THEY_ARE: Final = frozenset({"client_secret_from", "api_key_from", "webhook_secret_from", "base_url_from"})
+"""Of other secrets, keys that sign, whoever reads one as a key says whether it is one."""
+
+
+def _assert_secret(settings: ProviderSettings, field: str, secret: str) -> None:
+    is_plain = secret.isascii() and secret.isprintable() and " " not in secret
+    if not is_plain or len(secret) < SECRET_CHARACTERS_MIN:
+        raise bad(
+            settings,
+            field,
+            f"{getattr(settings, field)} must hold at least {SECRET_CHARACTERS_MIN} printable ASCII characters and no "
+            "space: copy it again from the provider",
+        )
 
 
 def bad(settings: ProviderSettings, field: str, remedy: str) -> ProvidersError:

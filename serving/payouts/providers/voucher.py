@@ -25,6 +25,9 @@ from serving.payouts.providers.transport import Call, Door
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 PATH: Final = "/v1/vouchers"
+WEBHOOK_SECRET_BYTES_MIN: Final = 24
+"""As Standard Webhooks asks: whoever guesses it says what became of a payment."""
+_PREFIX: Final = "whsec_"
 
 VOUCHER_CODE = Table(
     "voucher_code",
@@ -38,14 +41,14 @@ VOUCHER_CODE = Table(
 
 
 class Vouchers:
-    """`seal` closes codes at rest."""
+    """`seal` closes codes at rest. Raises ValueError, with the remedy, for a webhook secret that is none."""
 
     name: str = "voucher"
     key_lifetime_micros: int = 29 * 24 * 3_600 * 1_000_000
 
     def __init__(self, door: Door, api_key: str, webhook_secret: str, seal: Seal, begin: Begin) -> None:
         self._door, self._seal, self._begin = door, seal, begin
-        self._webhook_secret = b64decode(webhook_secret.removeprefix("whsec_"))
+        self._webhook_secret = _webhook_key(webhook_secret)
         self._headers = {"authorization": f"Bearer {api_key}"}
 
     @understood()
@@ -114,6 +117,16 @@ class Vouchers:
         with self._begin() as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             connection.execute(insert(VOUCHER_CODE).values(row).on_conflict_do_nothing())
+
+
+def _webhook_key(secret: str) -> bytes:
+    try:
+        key = b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not secret.startswith(_PREFIX) or len(key) < WEBHOOK_SECRET_BYTES_MIN:
+        raise ValueError(f"must hold {_PREFIX} and the base64 of at least {WEBHOOK_SECRET_BYTES_MIN} bytes")
+    return key
 
 
 def _about(key: str) -> str:

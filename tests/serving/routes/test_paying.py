@@ -213,7 +213,7 @@ def _paid_by(shop: Any, told: ProviderSettings, *providers: Provider) -> None:
 @contextmanager
 def _vouchers(shop: Any, address: str) -> Iterator[tuple[VoucherSettings, Provider]]:
     told = VoucherSettings(name="voucher", base_url=address, api_key_from="A", webhook_secret_from="B")  # noqa: S106  # the name of a variable
-    secrets = Secrets({"A": "key", "B": "whsec_" + b64encode(voucher_double.SECRET).decode()})
+    secrets = Secrets({"A": "key-of-the-shop", "B": "whsec_" + b64encode(voucher_double.SECRET).decode()})
     with ExitStack() as doors:
         house = House(shop.engine.begin, shop.parts.seal, lambda: shop.now)
         yield told, open_each([told], secrets, house, doors)["voucher"]

@@ -44,7 +44,7 @@ ENVIRONMENT = {
     "STRIPE_API_KEY": SECRET,
     "STRIPE_WEBHOOK_SECRET": SECRET,
     "VOUCHER_API_KEY": SECRET,
-    "VOUCHER_WEBHOOK_SECRET": "whsec_" + b64encode(SECRET.encode()).decode(),
+    "VOUCHER_WEBHOOK_SECRET": "whsec_" + b64encode(SECRET.encode() * 2).decode(),
     "EVM_NODE": "https://node.example.com/v3/" + SECRET,
     "EVM_PRIVATE_KEY": "0x" + "4c" * 32,
 }
@@ -194,7 +194,7 @@ def test_a_file_that_is_not_there_is_named_with_the_remedy(tmp_path: Path) -> No
         (PAYPAL, "paypal.client_secret_from", {}),
         (PAYPAL, "paypal.client_secret_from", {"PAYPAL_SECRET": " "}),
         (STRIPE, "stripe.webhook_secret_from", {"STRIPE_KEY": SECRET}),
-        (VOUCHER, "voucher.webhook_secret_from", {"VOUCHER_KEY": "k", "VOUCHER_WEBHOOK": f"whsec_{SECRET}!"}),
+        (VOUCHER, "voucher.webhook_secret_from", {"VOUCHER_KEY": SECRET, "VOUCHER_WEBHOOK": f"whsec_{SECRET}!"}),
         (EVM, "evm.private_key_from", {"EVM_KEY": SECRET, "EVM_NODE": "https://x.com"}),
         (EVM, "evm.base_url_from", {"EVM_KEY": "0x" + "4c" * 32, "EVM_NODE": f"http://x.com/{SECRET}"}),
         (EVM, "evm.base_url_from", {"EVM_KEY": "0x" + "4c" * 32}),
@@ -204,6 +204,44 @@ def test_a_secret_that_is_missing_or_damaged_is_named_by_its_field(
     told: Told, provider: Any, field: str, variables: dict[str, str]
 ) -> None:
     assert refusal(told(provider), variables).startswith(f"{VARIABLE}: {field}: ")
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_" + text for text in ("!!!!!!!!", "AA==AA==", "", "QUJD" * 7 + "\n!", "QUJD" * 7 + "Q")]
+)
+def test_a_voucher_s_webhook_secret_that_anybody_could_guess_is_refused(told: Told, secret: str) -> None:
+    said = refusal(told(VOUCHER), {"VOUCHER_KEY": SECRET, "VOUCHER_WEBHOOK": secret})
+    assert said.startswith(f"{VARIABLE}: voucher.webhook_secret_from: VOUCHER_WEBHOOK must hold ")
+
+
+@pytest.mark.parametrize("bare", ["", "whsec_"])
+def test_a_voucher_s_webhook_secret_has_its_prefix_and_24_bytes(told: Told, bare: str) -> None:
+    variables = {"VOUCHER_KEY": SECRET, "VOUCHER_WEBHOOK": bare + b64encode(b"s" * 24).decode()}
+    if bare:
+        assert list(opened(told(VOUCHER), variables)) == ["voucher"]
+        variables["VOUCHER_WEBHOOK"] = bare + b64encode(b"s" * 23).decode()
+    assert "VOUCHER_WEBHOOK must hold whsec_ and the base64 of at least 24" in refusal(told(VOUCHER), variables)
+
+
+@pytest.mark.parametrize("secret", ["vk_é-of-the-shop", "two words of it", "7-chars", "with\na-break", "with\0a-null"])
+@pytest.mark.parametrize(
+    ("provider", "field"),
+    [
+        (PAYPAL, "client_secret_from"),
+        (STRIPE, "api_key_from"),
+        (STRIPE, "webhook_secret_from"),
+        (VOUCHER, "api_key_from"),
+        (VOUCHER, "webhook_secret_from"),
+        (EVM, "base_url_from"),
+    ],
+)
+def test_a_secret_that_no_header_can_carry_is_refused_at_the_start(
+    told: Told, provider: Any, field: str, secret: str
+) -> None:
+    variables = {variable: SECRET for name, variable in provider.items() if name.endswith("_from")}
+    said = refusal(told(provider), variables | {provider[field]: secret})
+    assert said.startswith(f"{VARIABLE}: {provider['name']}.{field}: {provider[field]} must hold at least 8 printable")
+    assert secret not in said
 
 
 def test_all_variables_that_are_not_set_are_named_at_once(told: Told) -> None:
