@@ -218,9 +218,14 @@ def credit_after_all(unit: Unit, parts: Parts, decision: Row[Any], now: int) -> 
 
 
 def settle_withdrawal(unit: Unit, decision: Row[Any], action: Action, now: int) -> bool:
-    """Pay or give back a withdrawal that waited for a person; whether it did. One that was decided stays as it is."""
+    """Pay or give back a withdrawal that waited for a person, or give back an approved one that nobody has begun to
+    pay; whether it did. Any other stays as it is.
+    """
     payout = saga.find(unit.connection, decision.event_id)
-    if payout is None or payout.state not in AWAITING:
+    if payout is None:
+        return False
+    is_stoppable = payout.state is State.SUBMITTED and not payout.attempt_count and action is Action.DECLINE
+    if payout.state not in AWAITING and not is_stoppable:
         return False
     saga.decide(unit.connection, decision.event_id, action, f"{decision.decision_id}/{decision.revision + 1}", now)
     return True

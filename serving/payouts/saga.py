@@ -223,7 +223,10 @@ def decide_each(connection: Connection, decision_ids: Mapping[str, str], action:
         before = State.SCORED if payout.state is State.HELD else payout.state
         assert_legal(MOVES, before, target, f"payout {payout.id!r}", payout_id=payout.id)
     due = {payout.id: now + (payout.bundle_micros or 0) if target is State.SUBMITTED else None for payout in open_}
-    said = [(one, {"state": target, "decision_id": decision_ids[one.id], "due_at": due[one.id]}) for one in open_]
+    said = [
+        (one, {"state": target, "decision_id": decision_ids[one.id], "due_at": due[one.id], "waits_for": None})
+        for one in open_
+    ]
     ruled = swap_each(connection, said, now)
     if target is State.REFUSED:
         holds.release_each(connection, [payout.hold_id for payout in ruled.values()], now)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from features.events import Event, Outcome, instant_of
 from features.intelligence.lists import Lists
@@ -19,8 +20,13 @@ from serving.ledger.rewards import get_reward
 from serving.ledger.waits import find_wait
 from serving.ledger.wallets import Wallet, wallet
 from serving.parts import Parts
-from serving.payouts.fake import FakeProvider
+from serving.payouts import saga
+from serving.payouts.desk import DESTINATION_NEEDED, Desk
+from serving.payouts.destinations import Vault
+from serving.payouts.fake import FakeProvider, Fault
 from serving.payouts.identity.sealing import Seal
+from serving.payouts.runner import advance_payouts
+from serving.payouts.saga import Payout, State
 from serving.policy import load_policy
 from serving.policy_money import ExposurePolicy, NettingPolicy
 from serving.records import Unit, Writer
@@ -33,8 +39,9 @@ REWARD = 1_000_000
 class Platform:
     """The parts on a database of its own, with a model that suspects nobody; each unit of work leaves a sound book."""
 
-    def __init__(self, folder: Path, model: Path) -> None:
-        engine = open_database(folder / "records.db")
+    def __init__(self, folder: Path, model: Path, engine: Engine | None = None) -> None:
+        engine = engine or open_database(folder / "records.db")
+        self.folder = folder
         knowledge = Knowledge(Log(folder / "log"), Clock.WALL, Lists(folder / "lists"))
         self.parts = Parts(
             engine=engine,
@@ -70,6 +77,15 @@ class Platform:
         body = {"event_id": id_, "kind": kind, "subject_event_id": subject, "occurred_at": instant_of(NOW)}
         outcome = Outcome.model_validate(body | fields)
         self.unit(lambda unit: record_outcome(outcome, self.parts, unit))
+
+    def pay(self, now: int, *faults: Fault, desk: Desk | None = None) -> None:
+        """One round of the runner; what befalls the requests for the only destination."""
+        provider = FakeProvider(self.folder / "provider.db", {"ab" * 32: faults})
+        advance_payouts(self.parts.engine.begin, provider, now, desk=desk or Desk())
+
+    def payout(self, id_: str) -> Payout:
+        found: Payout = self.unit(lambda unit: saga.get(unit.connection, id_))
+        return found
 
     def wallet(self) -> Wallet:
         found: Wallet = self.unit(lambda unit: wallet(unit.connection, "ann", "CNY"))
@@ -133,3 +149,32 @@ def test_micro_rewards_are_netted_where_the_policy_says_so_and_can_be_withdrawn_
     assert (found.accrued_micros, found.available_micros, found.withdrawable_micros) == (600_000, REWARD, 1_600_000)
     assert platform.withdraw(1_600_000, "w1") == "approve"
     assert platform.wallet().accrued_micros == 0
+
+
+@pytest.mark.parametrize("is_parked", [True, False])
+def test_fraud_stops_a_payout_that_nobody_has_begun(
+    tmp_path: Path, write_model: Callable[..., Path], engine: Engine, is_parked: bool
+) -> None:
+    platform = Platform(tmp_path, write_model(tmp_path / "model", event=0.01), engine)
+    platform.earn("e1")
+    assert platform.withdraw(REWARD, "w1") == "approve"
+    if is_parked:
+        platform.pay(NOW, desk=Desk(vault=Vault(Seal(b"s" * 32))))
+        assert platform.payout("w1").waits_for == DESTINATION_NEEDED
+    platform.tell("w1", "disposition", "o1", disposition="fraud", caused_by="person")
+    platform.pay(NOW + 2 * DAY)
+    stopped = platform.payout("w1")
+    assert (stopped.state, stopped.waits_for, stopped.attempt_count) == (State.REFUSED, None, 0)
+    assert (platform.wallet().available_micros, platform.wallet().held_micros) == (REWARD, 0)
+
+
+def test_fraud_stops_no_payout_that_may_have_been_sent(
+    tmp_path: Path, write_model: Callable[..., Path], engine: Engine
+) -> None:
+    platform = Platform(tmp_path, write_model(tmp_path / "model", event=0.01), engine)
+    platform.earn("e1")
+    platform.withdraw(REWARD, "w1")
+    platform.pay(NOW, Fault.LOSE_ANSWER)
+    platform.tell("w1", "disposition", "o1", disposition="fraud", caused_by="person")
+    assert platform.payout("w1").state is State.UNKNOWN
+    assert (platform.wallet().available_micros, platform.wallet().held_micros) == (0, REWARD)
