@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from features.events import Digest, Id
+from serving.ledger.refusals import Refusal
 from serving.openapi import refusals
 from serving.payouts import attempts, saga
 from serving.payouts.destinations import DESTINATION_CHARACTERS_MAX, Vault, forget
@@ -51,6 +52,10 @@ class ForgottenAnswer(_Body):
 class VoucherAnswer(_Body):
     payout_id: str
     code: str = Field(description="it is money: show it to the person, and keep it nowhere")
+
+
+class NotSettled(Refusal):
+    """The voucher's code is worth money that the book may have given back."""
 
 
 class _Asked(_Body):
@@ -105,6 +110,11 @@ async def voucher(payout_id: IdInPath, request: Request, response: Response, key
         tried = attempts.of_payouts(unit.connection, [payout_id])
         if not tried:
             raise not_found(f"voucher of payout {payout_id}")
+        if saga.get(unit.connection, payout_id).state is not saga.State.SETTLED:
+            raise NotSettled(
+                f"payout {payout_id} is not settled, so that its voucher is nobody's yet: ask again once "
+                f"GET /v1/payouts/{payout_id} says settled"
+            )
         return issuer.deliver(unit.connection, tried[0].bundle or tried[0].provider_key, key, unit.now)
 
     response.headers["cache-control"] = "no-store"

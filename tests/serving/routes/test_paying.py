@@ -17,7 +17,9 @@ from serving.payouts.claims import PATIENCE_MICROS
 from serving.payouts.desk import Desk
 from serving.payouts.destinations import Vault
 from serving.payouts.fake import FakeProvider, Fault
-from serving.payouts.provider import Provider
+from serving.payouts.provider import Provider, Refused, Settled
+from serving.payouts.providers.inbox import Effect, accept
+from serving.payouts.providers.notices import Notice
 from serving.payouts.providers.opened import House, open_each
 from serving.payouts.providers.settings import ProviderSettings, Secrets, VoucherSettings, paying
 from serving.payouts.runner import advance_payouts
@@ -194,6 +196,28 @@ def test_a_voucher_s_code_is_handed_out_under_one_key_and_kept_by_nobody(shop_in
         other = shop.post(f"/v1/vouchers/{payout}", key="w")
         assert (other.status_code, other.json()["type"]) == (409, "already-resolved")
         assert code not in other.text + rows_of(shop.engine)
+
+
+def test_a_voucher_of_a_payout_that_is_not_settled_is_handed_out_to_nobody(shop_in_each: Any) -> None:
+    """Its code may be here before the payout is settled, and after it was refused."""
+    shop, double = shop_in_each, VoucherDouble()
+    double.faults.append(Fault.FAIL_AFTER)
+    with serving(double) as address, _vouchers(shop, address) as (told, vouchers):
+        _paid_by(shop, told, vouchers)
+        payout = _approved(shop)
+        shop.post(KEPT, {"user_id": "ann", "destination": PLAIN, "payout_destination": DIGEST}, key="k")
+        advance_payouts(shop.engine.begin, vouchers, shop.now, desk=Desk(vault=Vault(shop.parts.seal)))
+        (key,) = [one.key for one in double.taken()]
+        assert isinstance(vouchers.lookup(key), Settled), "its code is kept"
+        for state in ("unknown", "refused"):
+            if state == "refused":
+                with shop.engine.begin() as connection:
+                    notice = Notice("event", key, Refused("refused"))
+                    assert accept(connection, vouchers.name, notice, shop.now) is Effect.APPLIED
+            assert shop.client.get(f"/v1/payouts/{payout}").json()["state"] == state
+            early = shop.post(f"/v1/vouchers/{payout}", key="v")
+            assert (early.status_code, early.json()["type"]) == (409, "not-settled")
+            assert double.code_of(key) not in early.text
 
 
 def _approved(shop: Any) -> str:
