@@ -15,6 +15,8 @@ from typing import Final
 
 FILE_BYTES_MAX: Final = 2**30
 NAMES_OF_ENTRY_MAX: Final = 200
+PERSON: Final = "Person"
+_NEVER_IN_A_NAME: Final = "\0\n\r"
 _COLUMNS: Final = ("id", "name", "aliases", "birth_date")
 _DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
@@ -67,14 +69,24 @@ def _entries(file: Path) -> Iterator[Entry]:
     if file.stat().st_size > FILE_BYTES_MAX:
         raise BadList(f"{file} is larger than {FILE_BYTES_MAX:,} bytes: split it")
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines)
+        # Strict: without it a quote that is never closed swallows every name to the end of the file.
+        rows, count = csv.DictReader(lines, strict=True), 0
         try:
             _check_columns(file, rows.fieldnames or ())
             for row in rows:
-                if (row.get("schema") or "Person") == "Person":
+                if _is_person(file, rows.line_num, row.get("schema") or PERSON):
                     yield _entry(file, rows.line_num, row)
+                    count += 1
         except (csv.Error, UnicodeDecodeError) as error:
-            raise BadList(f"{file}, line {rows.line_num}: {error}: save it as CSV in UTF-8") from error
+            raise BadList(f"{file}, line {rows.reader.line_num}: {error}: save it as CSV in UTF-8") from error
+    if not count:
+        raise BadList(f"{file} lists no person: put back what it listed, or take the file away")
+
+
+def _is_person(file: Path, line: int, schema: str) -> bool:
+    if schema != PERSON and schema.strip().casefold() == PERSON.casefold():
+        raise BadList(f"{file}, line {line}: schema {schema!r}: write {PERSON}")
+    return schema == PERSON
 
 
 def _check_columns(file: Path, columns: Sequence[str]) -> None:
@@ -91,6 +103,8 @@ def _entry(file: Path, line: int, row: dict[str, str]) -> Entry:
     dates = _parts(row["birth_date"])
     if not row["id"] or not names:
         raise BadList(f"{file}, line {line}: an entry needs an id and a name")
+    if any(one in name for name in names for one in _NEVER_IN_A_NAME):
+        raise BadList(f"{file}, line {line}: a name holds a line break or a NUL: is a quote missing before this line?")
     if len(names) > NAMES_OF_ENTRY_MAX:
         raise BadList(f"{file}, line {line}: more than {NAMES_OF_ENTRY_MAX} names: split the entry")
     wrong = [date for date in dates if not _DATE.fullmatch(date)]

@@ -105,6 +105,15 @@ def test_a_list_is_read_from_the_columns_of_opensanctions(tmp_path: Path) -> Non
         (HEADER + "Q1,Person,A B,,31.12.1970,\n", "line 2: birth_date '31.12.1970': write 1970"),
         (HEADER + "Q1,Person,A B,,,\nQ1,Person,C D,,,\n", "'bad/Q1' is listed twice"),
         (HEADER + f"Q1,Person,{';'.join('x')},{';'.join(str(one) for one in range(300))},,\n", "more than 200 names"),
+        (HEADER, "bad.csv lists no person: put back what it listed"),
+        (HEADER + "V1,Vessel,Titanic,,,\n", "bad.csv lists no person"),
+        (HEADER + "Q1,Person,A B,,,\nQ2,person,C D,,,\n", "line 3: schema 'person': write Person"),
+        (HEADER + "Q1,PERSON ,A B,,,\n", "line 2: schema 'PERSON ': write Person"),
+        (HEADER + 'Q1,Person,"A B,,,\nQ2,Person,C D,,,\n', "line 3: unexpected end of data: save it as CSV"),
+        (HEADER + 'Q1,Person,"A"B,,,\n', "line 2: .*: save it as CSV"),
+        (HEADER + 'Q1,Person,"A B,,,\nQ2,Person,C D",,,\n', "line 3: a name holds a line break or a NUL"),
+        (HEADER + 'Q1,Person,A B,"C\rD",,\n', "a name holds a line break or a NUL"),
+        (HEADER + "Q1,Person,A\0B,,,\n", "line 2: a name holds a line break or a NUL"),
     ],
 )
 def test_a_list_with_a_fault_is_refused_whole_and_says_where(tmp_path: Path, text: str, message: str) -> None:

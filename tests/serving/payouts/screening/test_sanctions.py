@@ -74,6 +74,17 @@ def test_what_cannot_be_read_or_is_gone_leaves_the_lists_before_it(folder: Path)
     assert settled(sanctions) == 1
 
 
+@pytest.mark.parametrize("text", [HEADER, BOTH.replace("Person", "person"), BOTH.replace("Ann", '"Ann')])
+def test_a_list_that_lost_its_names_leaves_the_list_before_it(folder: Path, text: str) -> None:
+    sanctions = Sanctions(folder, POLICY)
+    write(folder, BOTH)
+    assert settled(sanctions) == 2
+    with structlog.testing.capture_logs() as lines:
+        write(folder, text)
+        assert settled(sanctions) == 2
+    assert [line["event"] for line in lines] == ["sanction_lists_refused"]
+
+
 @pytest.mark.parametrize("is_required", [True, False])
 def test_that_there_is_no_list_is_told_at_the_start_with_what_it_means(tmp_path: Path, is_required: bool) -> None:
     sanctions = Sanctions(tmp_path / FOLDER, POLICY.model_copy(update={"is_required": is_required}))
