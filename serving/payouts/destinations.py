@@ -44,8 +44,7 @@ class Vault:
 
         Raises ValueError, which repeats none of it, `Conflicting` for another destination, `Unsealable`.
         """
-        if not 0 < len(destination) <= DESTINATION_CHARACTERS_MAX or not destination.isprintable():
-            raise ValueError(f"destination: write 1 to {DESTINATION_CHARACTERS_MAX} printable characters")
+        assert_destination(destination)
         if not 0 < len(digest) <= 128:
             raise ValueError("digest: name the keyed digest that withdrawals will name as payout_destination")
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -74,6 +73,15 @@ class Vault:
             raise Unsealable(
                 "where people are paid was sealed with another secret: put back ASSAY_SEAL_KEY, or the home's seal.key"
             ) from None
+
+
+def assert_destination(destination: str) -> None:
+    """Raises ValueError, which repeats none of it. Half of a surrogate pair is not printable either."""
+    is_written = 0 < len(destination) <= DESTINATION_CHARACTERS_MAX and destination.isprintable()
+    if not is_written or destination != destination.strip():
+        raise ValueError(
+            f"destination: write 1 to {DESTINATION_CHARACTERS_MAX} printable characters, with no space at either end"
+        )
 
 
 def kind_at(connection: Connection, digest: str) -> str:

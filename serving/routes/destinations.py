@@ -7,7 +7,7 @@ from features.events import Digest, Id
 from serving.ledger.refusals import Refusal
 from serving.openapi import refusals
 from serving.payouts import attempts, saga
-from serving.payouts.destinations import DESTINATION_CHARACTERS_MAX, Vault, forget
+from serving.payouts.destinations import DESTINATION_CHARACTERS_MAX, Vault, assert_destination, forget
 from serving.payouts.identity.sealing import Unsealable
 from serving.payouts.providers.voucher import Vouchers
 from serving.problems import Problem, bad_field, not_found
@@ -73,6 +73,10 @@ async def keep_destination(body: Destination, request: Request, key: Key) -> Res
     """
     vault = Vault(parts_of(request).seal)
     plain = body.destination.get_secret_value()
+    try:
+        assert_destination(plain)
+    except ValueError as wrong:
+        raise _misfit(wrong) from None
     own = vault.digest_of(plain)
     digest = body.payout_destination or own
 

@@ -73,6 +73,9 @@ def test_a_destination_is_kept_once_named_by_its_digest_and_never_repeated(shop_
     [
         ({"destination": "a\nb"}, "destination"),
         ({"destination": ""}, "destination"),
+        ({"destination": f" {PLAIN}"}, "destination"),
+        ({"destination": f"{PLAIN} "}, "destination"),
+        ({"destination": "\u2003"}, "destination"),
         ({"destination": "x" * 129}, "destination"),
         ({"destination": PLAIN, "payout_destination": PLAIN}, "payout_destination"),
         ({"destination": PLAIN, "plain": PLAIN}, "plain"),
@@ -84,6 +87,14 @@ def test_what_is_no_destination_is_refused_by_its_field_and_not_repeated(shop: A
     assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (422, [field])
     assert "quackenbush" not in refused.text
     assert "xxx" not in refused.text
+
+
+def test_half_of_a_surrogate_pair_is_no_destination(shop: Any) -> None:
+    headers = {"Idempotency-Key": "k", "content-type": "application/json"}
+    body = rb'{"user_id": "ann", "destination": "zebulon\ud800"}'
+    refused = shop.client.post(KEPT, content=body, headers=headers)
+    assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (422, ["destination"])
+    assert "zebulon" not in refused.text
 
 
 def test_a_destination_without_a_key_is_refused_and_with_the_platform_s_key_kept(shop: Any) -> None:
