@@ -4,7 +4,7 @@ The first phase (see claims) has committed a provider's key before the call, so 
 payment is looked up, and never sent under a second key. Each phase does a group as it does one, in one commit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,20 +15,25 @@ from serving.ledger.holds import HoldState
 from serving.ledger.refusals import missing
 from serving.payouts import attempts
 from serving.payouts.attempts import Attempt
+from serving.payouts.claims import UNFINISHED
 from serving.payouts.effects import Due, apply_each, effect_of
-from serving.payouts.moves import IllegalMove
+from serving.payouts.moves import IllegalMove, Overtaken
 from serving.payouts.provider import Absent, Accepted, Answer, BatchProvider, PaymentOrder, Provider, Settled, Unknown
 from serving.payouts.providers.limits import NotSent
-from serving.payouts.saga import Payout, get_each
+from serving.payouts.saga import Payout, State, get_each, move_each
 
 Said = tuple[Row[Any], Answer]
 """An attempt, and what was answered to it."""
+MaySend = Callable[[Attempt], bool]
+"""Asked, and committed, before a key is sent again: see `reopen`."""
 
 log = structlog.get_logger()
 
 
-def ask(provider: Provider, attempt: Attempt, now: int) -> Answer:
-    """Phase 2, outside any transaction: send once, afterwards look up; send again only under the same living key."""
+def ask(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Answer:
+    """Phase 2, outside any transaction: send once, afterwards look up; send again only under the same living key, and
+    only what `may_send` has found open still.
+    """
     try:
         if attempt.is_first:
             return _send(provider, attempt)
@@ -37,12 +42,12 @@ def ask(provider: Provider, attempt: Attempt, now: int) -> Answer:
             return answer
         if now - attempt.created_at >= provider.key_lifetime_micros or not attempt.destination:
             return Unknown("the provider may have forgotten the key: it is never sent again")
-        return _send(provider, attempt)
+        return _send(provider, attempt) if may_send(attempt) else answer
     except OSError as lost:
         return Unknown(str(lost))
 
 
-def ask_each(provider: Provider, asked: Sequence[Attempt], now: int) -> dict[str, Answer]:
+def ask_each(provider: Provider, asked: Sequence[Attempt], now: int, may_send: MaySend) -> dict[str, Answer]:
     """The same for a group, by provider key: in one call what is new, where the provider takes many in one call.
 
     A defect in one answer is logged and is no answer; it costs the others nothing.
@@ -54,8 +59,28 @@ def ask_each(provider: Provider, asked: Sequence[Attempt], now: int) -> dict[str
             answers |= _send_batch(provider, new[start : start + provider.batch_max])
     for one in asked:
         if one.provider_key not in answers:
-            answers[one.provider_key] = _ask_safely(provider, one, now)
+            answers[one.provider_key] = _ask_safely(provider, one, now, may_send)
     return answers
+
+
+def reopen(connection: Connection, provider_key: str, now: int) -> bool:
+    """Before a key is sent again: whether its payment is open still, all of it. What was unknown is submitted from
+    this commit on until the answer, so that nobody can rule upon it while it is being sent.
+
+    While a lookup hung, a person may have ruled, or the provider may have said more by its own notification.
+    """
+    rows = attempts.by_key(connection, [provider_key])[provider_key]
+    payouts = get_each(connection, [row.payout_id for row in rows]).values()
+    is_open = all(one.state in UNFINISHED for one in payouts)
+    # Read after the payouts are locked: who writes either has locked them first.
+    rows = attempts.by_key(connection, [provider_key])[provider_key]
+    if not is_open or any(row.outcome == "accepted" for row in rows):
+        return False
+    try:
+        move_each(connection, [one for one in payouts if one.state is State.UNKNOWN], State.SUBMITTED, now)
+    except Overtaken:
+        return False
+    return True
 
 
 def learn(connection: Connection, provider_key: str, answer: Answer, now: int) -> Payout:
@@ -131,9 +156,9 @@ def _send_batch(provider: BatchProvider, new: Sequence[Attempt]) -> Mapping[str,
     return {one.key: answers.get(one.key, lost) for one in orders}
 
 
-def _ask_safely(provider: Provider, attempt: Attempt, now: int) -> Answer:
+def _ask_safely(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Answer:
     try:
-        return ask(provider, attempt, now)
+        return ask(provider, attempt, now, may_send)
     except Exception as defect:  # noqa: BLE001  # one that breaks must not keep the others from being learned of
         log.warning("payout_question_failed", provider=provider.name, kind=type(defect).__name__)
         return Unknown("a defect of ours")

@@ -7,9 +7,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from serving.payouts.attempts import Attempt
 from serving.payouts.claims import GROUP_MAX, claim_each
 from serving.payouts.desk import OPEN_DESK, Desk
-from serving.payouts.phases import ask_each, learn_each
+from serving.payouts.phases import ask_each, learn_each, reopen
 from serving.payouts.provider import BatchProvider, Provider
 from serving.payouts.saga import State
 
@@ -32,10 +33,15 @@ def advance_payouts(
 ) -> Counter[State]:
     """Ask `provider` about at most `limit` due payments, group by group; how many payouts ended in each state.
 
-    Claim and commit a group; ask with no transaction open; apply and commit.
+    Claim and commit a group; ask with no transaction open; apply and commit. What is sent again has a commit before it.
     """
     group_max = min(provider.batch_max, GROUP_MAX) if isinstance(provider, BatchProvider) else SINGLE_GROUP_MAX
     reached: Counter[State] = Counter()
+
+    def may_send(attempt: Attempt) -> bool:
+        with begin() as connection:
+            return reopen(connection, attempt.provider_key, now)
+
     left = min(limit, PAYOUTS_MAX)
     while left > 0:
         size = min(left, group_max)
@@ -43,7 +49,7 @@ def advance_payouts(
             claimed = claim_each(connection, provider.name, now, size, desk)
         if not claimed:
             break
-        answers = ask_each(provider, claimed, now)
+        answers = ask_each(provider, claimed, now, may_send)
         with begin() as connection:
             reached.update(payout.state for payout in learn_each(connection, answers, now))
         left -= len(claimed)

@@ -95,7 +95,7 @@ class Rig:
             is_first=is_first,
         )
         provider: Provider = self.provider
-        return phases.ask(provider, attempt, NOW + age)
+        return phases.ask(provider, attempt, NOW + age, lambda _: True)
 
 
 Make = Callable[..., Rig]
