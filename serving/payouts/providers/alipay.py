@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Returned, Settled, Unknown
 from serving.payouts.providers.amounts import decimal_text
-from serving.payouts.providers.notices import Notice, Unverified
+from serving.payouts.providers.notices import Notice, Unverified, documented, read_json
 from serving.payouts.providers.outcomes import understood, untaken
 from serving.payouts.providers.transport import Call, Door, NoAnswer, Reply
 
@@ -154,11 +154,11 @@ def _node(text: str, name: str) -> str:
     return text[start : json.JSONDecoder().raw_decode(text, start)[1]]
 
 
-@understood()
+@documented()
 def _notice_of(form: dict[str, str]) -> Notice:
     if form.get("msg_method") != CHANGED:
         return Notice(form["notify_id"], None, None)
-    order = json.loads(form["biz_content"])
+    order = read_json(form["biz_content"])
     return Notice(form["notify_id"], order["out_biz_no"], _state_of(order))
 
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from serving.ledger.refusals import Refusal
 from serving.payouts.provider import Answer
@@ -19,13 +21,28 @@ class Unverified(Refusal):
     status: ClassVar[int] = 401
 
 
+class MalformedNotice(Refusal):
+    """The provider signed it, but it has no shape that the provider documents. Nothing of it was used."""
+
+    status: ClassVar[int] = 422
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`answer` is what the notification says of the payment under `key`; None: nothing that concerns a payment."""
+    """`answer` is what the notification says of the payment under `key`; None: nothing that concerns a payment.
+
+    Raises `MalformedNotice` for what the inbox could not keep.
+    """
 
     event_id: str
     key: str | None
     answer: Answer | None
+
+    def __post_init__(self) -> None:
+        said = getattr(self.answer, "reference", getattr(self.answer, "reason", None))
+        _assert_text("event id", self.event_id, 255)
+        _assert_text("payment's key", "-" if self.key is None else self.key, 64)
+        _assert_text("answer", said or "-", 255)
 
     def __repr__(self) -> str:
         return "Notice(...)"  # keys stay out of logs
@@ -41,6 +58,29 @@ class Notifier(Protocol):
     def read_notice(self, headers: Mapping[str, str], body: bytes, now: int) -> Notice:
         """Header names in lower case. Raises `Unverified`; may ask the provider for its certificate (OSError)."""
         ...
+
+
+@contextmanager
+def documented() -> Iterator[None]:
+    """What a notice says in another shape than its provider documents: raises `MalformedNotice`."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as strange:
+        raise MalformedNotice(f"the notice has an unknown shape: {type(strange).__name__}") from None
+
+
+def read_json(text: str | bytes) -> Any:
+    """For a body of `documented`: raises ValueError, also for NaN, or RecursionError for what is nested too deep."""
+    return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _assert_text(what: str, said: object, characters_max: int) -> None:
+    if not (isinstance(said, str) and 0 < len(said) <= characters_max and said.isprintable()):
+        raise MalformedNotice(f"the notice's {what} is not 1 to {characters_max} printable characters")
 
 
 def hmac_sha256(secret: bytes, *parts: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """PayPal's webhooks: signed with RSA over transmission id, time, webhook id and the body's CRC-32."""
 
-import json
 import zlib
 from base64 import b64decode
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from serving.payouts.providers.notices import Notice, Unverified
+from serving.payouts.providers.notices import Notice, Unverified, documented, read_json
 from serving.payouts.providers.outcomes import understood
 from serving.payouts.providers.paypal_states import state_of
 from serving.payouts.providers.transport import Call, Door
@@ -70,9 +69,9 @@ def read_notice(certificates: PayPalCertificates, headers: Mapping[str, str], bo
     return _notice_of(body)
 
 
-@understood()
+@documented()
 def _notice_of(body: bytes) -> Notice:
-    event = json.loads(body)
+    event = read_json(body)
     if not event["event_type"].startswith(_ITEM_EVENT):
         return Notice(event["id"], None, None)
     item = event["resource"]

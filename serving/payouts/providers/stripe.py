@@ -4,7 +4,6 @@ A transfer is with the connected account at once, so that it is settled when it 
 """
 
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -13,7 +12,7 @@ import structlog
 
 from serving.payouts.provider import Absent, Answer, Refused, Returned, Settled, Unknown
 from serving.payouts.providers.amounts import minor_units
-from serving.payouts.providers.notices import Notice, Unverified, check_age, hmac_sha256
+from serving.payouts.providers.notices import Notice, Unverified, check_age, documented, hmac_sha256, read_json
 from serving.payouts.providers.outcomes import understood, untaken
 from serving.payouts.providers.transport import Call, Door, Reply
 
@@ -82,9 +81,9 @@ class StripeTransfers:
         return Unknown(f"status {reply.status}, {error.get('type')}")
 
 
-@understood()
+@documented()
 def _notice_of(body: bytes) -> Notice:
-    event = json.loads(body)
+    event = read_json(body)
     if event["type"] not in _EVENTS:
         return Notice(event["id"], None, None)
     transfer = event["data"]["object"]

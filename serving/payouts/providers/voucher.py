@@ -19,7 +19,7 @@ from serving.ledger.refusals import AlreadyResolved, missing
 from serving.payouts.identity.sealing import Seal
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Settled, Unknown
 from serving.payouts.providers.amounts import decimal_text
-from serving.payouts.providers.notices import Notice, Unverified, check_age, hmac_sha256
+from serving.payouts.providers.notices import Notice, Unverified, check_age, documented, hmac_sha256, read_json
 from serving.payouts.providers.outcomes import understood, untaken
 from serving.payouts.providers.transport import Call, Door
 
@@ -133,9 +133,9 @@ def _about(key: str) -> str:
     return f"voucher_code/{key}"
 
 
-@understood()
+@documented()
 def _notice_of(event_id: str, body: bytes) -> Notice:
-    event = json.loads(body)
+    event = read_json(body)
     voucher = event["data"]
     answers: dict[str, Answer] = {
         # A notification holds no code: that it was issued is learned with the code, by the next lookup.

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from pipelines.doubles import stripe as stripe_double
 from serving.payouts.fake import Fault, PaymentState
 from serving.payouts.provider import Accepted, Refused, Returned, Settled, Unknown
 from serving.payouts.providers.inbox import INBOX, Effect, accept, apply_waiting, contradictions, receive
-from serving.payouts.providers.notices import Notice, Unverified
+from serving.payouts.providers.notices import MalformedNotice, Notice, Unverified, documented, hmac_sha256, read_json
 from serving.payouts.saga import State
 
 DAY = 24 * 3_600 * 1_000_000
@@ -35,6 +36,33 @@ def test_a_signed_notification_is_read(rig: Any) -> None:
     notice = read(rig, *rig.double.notify(KEY, "event-1", NOW))
     assert (notice.event_id, notice.key) == ("event-1", KEY)
     assert isinstance(notice.answer, Settled | Accepted)
+
+
+ODD = ["[" * 30_000, '{"id": NaN}', "5", "null", "[]", "{}", "\xff", ""]
+
+
+@pytest.mark.parametrize("body", ODD, ids=range(len(ODD)))
+def test_a_signed_notice_of_another_shape_is_refused(make: Any, body: str) -> None:
+    stripe, at = make("stripe"), str(NOW // 1_000_000)
+    signature = hmac_sha256(stripe_double.SECRET.encode(), at.encode(), body.encode("latin-1")).hex()
+    with pytest.raises(MalformedNotice):
+        read(stripe, {"stripe-signature": f"t={at},v1={signature}"}, body.encode("latin-1"))
+
+
+def test_a_number_that_is_none_is_not_read() -> None:
+    with pytest.raises(MalformedNotice), documented():
+        read_json('{"id": "e", "amount": -Infinity}')
+
+
+@pytest.mark.parametrize("id_", [[1], None, 10**23, "", "\ud800", "a\0b", "x" * 256])
+def test_a_signed_notice_whose_id_cannot_be_kept_is_refused(make: Any, id_: Any) -> None:
+    rig = make("stripe")
+    rig.send(KEY)
+    with pytest.raises(MalformedNotice):
+        read(rig, *rig.double.notify(KEY, id_, NOW))
+    for key in (id_ or [1], "k" * 65):
+        with pytest.raises(MalformedNotice):
+            Notice("event", key, None)
 
 
 def test_a_return_is_read(make: Any) -> None:
