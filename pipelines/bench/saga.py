@@ -136,7 +136,7 @@ def _one_by_one(
         with engine.begin() as connection:
             attempt = claim(connection, id_, provider.name, NOW, desk)
         assert attempt is not None, "it was just approved"
-        answer = ask(provider, attempt, NOW)
+        answer = ask(provider, attempt, NOW, may_send=lambda _: True)
         with engine.begin() as connection:
             learn(connection, attempt.provider_key, answer, NOW)
         advance(1)

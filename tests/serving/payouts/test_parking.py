@@ -169,7 +169,7 @@ def test_a_destination_is_kept_sealed_and_opened_only_to_pay(town: Any) -> None:
     with town.engine.begin() as connection:
         for plain in ("ann@example.com", "Ann@Example.com"):
             assert Vault(SEAL).keep(connection, "ann's bank", plain, NOW) == "email"
-        with pytest.raises(Conflicting, match="exists with another body") as refusal:
+        with pytest.raises(Conflicting, match="names another destination") as refusal:
             Vault(SEAL).keep(connection, "ann's bank", "somewhere else", NOW)
         assert "somewhere" not in str(refusal.value)
         row = connection.execute(select(PAYOUT_DESTINATION)).one()
