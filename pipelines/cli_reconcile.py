@@ -79,7 +79,8 @@ def statement(  # noqa: PLR0913, PLR0917  # a command takes its options one by o
 
 @app.command()
 def breaks(out_: Out = None, as_of: AsOf = None) -> None:
-    """Breaks of all providers and partners that stand, the oldest first, and notices that contradict the book.
+    """Breaks of all providers and partners that stand, the oldest first, and notices that contradict the book or were
+    of no payment of ours for 30 days.
 
     The last line is one JSON object. Exit code 3: breaks stand.
     """
@@ -87,25 +88,30 @@ def breaks(out_: Out = None, as_of: AsOf = None) -> None:
 
     from pipelines.reconcile.run import opened  # noqa: PLC0415
     from pipelines.reconcile.shown import (  # noqa: PLC0415
+        LISTED_MAX,
         counted_breaks,
         show_breaks,
         show_contradictions,
+        show_foreign,
         write_breaks,
     )
     from serving.database import reading  # noqa: PLC0415
-    from serving.payouts.providers.inbox import contradictions  # noqa: PLC0415
+    from serving.payouts.providers.inbox import contradictions, foreign  # noqa: PLC0415
     from serving.payouts.reconciliation.kept import standing  # noqa: PLC0415
 
     with explained():
         now = _now(as_of)
         with opened(Home.from_environment()) as engine, reading(engine) as connection:
             found, contradicting = standing(connection), contradictions(connection)
+            foreigners, newest = foreign(connection, LISTED_MAX)
         if out_ is not None:
             write_breaks(found, out_, now)
         show_breaks(found, now)
         counts = counted_breaks(found, now)
         show_contradictions(contradicting)
-        typer.echo(json.dumps({"breaks": counts[0], "waiting": counts[1], "contradictions": len(contradicting)}))
+        show_foreign(foreigners, newest)
+        told = {"contradictions": len(contradicting), "foreign": foreigners}
+        typer.echo(json.dumps({"breaks": counts[0], "waiting": counts[1]} | told))
         if counts[0]:
             raise typer.Exit(BREAKS_EXIT)
 

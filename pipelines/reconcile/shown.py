@@ -77,6 +77,17 @@ def show_contradictions(notices: Sequence[tuple[str, str]]) -> None:
         out.print(told, markup=False, soft_wrap=True)
 
 
+def show_foreign(count: int, newest: Sequence[tuple[str, str]]) -> None:
+    """Notices that were set aside: signed by the provider, of payments that this book never knew."""
+    if count:
+        told = (
+            f"{counted(count, 'notice is', 'notices are')} of payments that this book never knew: if no other system "
+        )
+        out.print(f"{told}pays under the same account, ask the provider. The newest:", markup=False, soft_wrap=True)
+    for provider, event_id in newest:
+        out.print(f"{provider} {event_id}", markup=False, soft_wrap=True)
+
+
 def write_breaks(standing: pl.DataFrame, place: Path, now: int) -> None:
     """As CSV; a cell that a spreadsheet would run as a formula gets an apostrophe in front."""
     with place.open("w", newline="", encoding="utf-8") as file:

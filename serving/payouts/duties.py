@@ -81,11 +81,19 @@ def _routing(books: Books, desk: Desk, clock: Callable[[], int]) -> Callable[[],
 
 
 def _applying(books: Books, clock: Callable[[], int]) -> Callable[[], object]:
+    is_adopted = False
+
     def apply() -> None:
+        nonlocal is_adopted
+        if not is_adopted:
+            with books.begin() as connection:
+                inbox.adopt(connection)
+            is_adopted = True
+        now = clock()
         with books.look() as connection:
-            is_waiting = inbox.is_waiting(connection)
+            is_waiting = inbox.is_waiting(connection, now)
         if is_waiting:
             with books.begin() as connection:
-                inbox.apply_waiting(connection, clock())
+                inbox.apply_waiting(connection, now)
 
     return apply

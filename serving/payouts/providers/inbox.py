@@ -1,18 +1,34 @@
 """The door for what providers tell us: each event counts once, whatever the order, before or after our own commit.
 
-An event about a payment that we do not know yet waits in the inbox and is applied once we do. One that contradicts what
-the book says (paid, then refused) is kept for a person; the book stays as it is.
+An event about a payment that we do not know yet waits in the inbox and is applied once we do; one that never becomes
+ours is set aside as foreign, because others may pay under the same account. One that contradicts what the book says
+(paid, then refused) is kept for a person; the book stays as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Row, String, Table, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Row,
+    String,
+    Table,
+    and_,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database import METADATA
 from serving.ledger.refusals import AlreadyResolved, Missing
+from serving.payouts import attempts
 from serving.payouts.moves import IllegalMove
 from serving.payouts.phases import learn
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Returned, Settled, Unknown
@@ -20,6 +36,11 @@ from serving.payouts.providers.notices import Notice, Notifier
 
 WAITING_MAX: Final = 500
 """Waiting events that one round applies; the rest waits for the next."""
+PAUSE_MICROS_MIN: Final = 1_000_000
+WAITS_MICROS_MAX: Final = 30 * 24 * 3_600 * 1_000_000
+"""A notice overtakes our commit by seconds, and a restored copy by days. 30 days is as long as any provider here keeps
+what we sent (PayPal): what is nobody's by then, another system paid.
+"""
 
 
 class Effect(StrEnum):
@@ -30,6 +51,7 @@ class Effect(StrEnum):
     WAITING = "waiting"
     CONTRADICTED = "contradicted"
     IGNORED = "ignored"
+    FOREIGN = "foreign"
 
 
 INBOX = Table(
@@ -42,7 +64,9 @@ INBOX = Table(
     Column("reference", String(255)),
     Column("effect", String(16), nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),
     Index("inbox_effect", "effect", "received_at"),
+    Index("inbox_due", "effect", "due_at"),
 )
 
 _ANSWERS: Final[dict[str, type[Answer]]] = {
@@ -69,23 +93,72 @@ def accept(connection: Connection, provider: str, notice: Notice, now: int) -> E
     return _applied(connection, provider, notice.event_id, notice.key, notice.answer, now)
 
 
-def apply_waiting(connection: Connection, now: int, limit: int = WAITING_MAX) -> int:
-    """Apply what came before its payment was known; how many events found their payment."""
-    query = select(INBOX).where(INBOX.c.effect == Effect.WAITING).order_by(INBOX.c.received_at, INBOX.c.event_id)
-    rows = connection.execute(query.limit(min(limit, WAITING_MAX))).all()
-    return sum(_apply_row(connection, row, now) is not Effect.WAITING for row in rows)
+def adopt(connection: Connection) -> None:
+    """Take up what waits since an earlier release, which tried everything at once. Once, before the first round."""
+    old = update(INBOX).where(INBOX.c.effect == Effect.WAITING, INBOX.c.due_at.is_(None))
+    connection.execute(old.values(due_at=INBOX.c.received_at))
 
 
-def is_waiting(connection: Connection) -> bool:
+def apply_waiting(connection: Connection, now: int) -> int:
+    """Apply what came before its payment was known; how many events found their payment.
+
+    One that has none yet is tried again after as long as it has waited so far, some twenty times in all: a payment that
+    becomes known is told of soon, and what is foreign costs little and not for ever.
+    """
+    due = select(INBOX).where(_is_due(now)).order_by(INBOX.c.due_at, INBOX.c.event_id).limit(WAITING_MAX)
+    rows = connection.execute(due).all()
+    known = attempts.by_key(connection, {row.provider_key for row in rows})
+    waiting = [
+        row for row in rows if row.provider_key not in known or _apply_row(connection, row, now) is Effect.WAITING
+    ]
+    _postpone(connection, waiting, now)
+    return len(rows) - len(waiting)
+
+
+def is_waiting(connection: Connection, now: int) -> bool:
     """Whether there is anything for `apply_waiting`."""
-    query = select(INBOX.c.event_id).where(INBOX.c.effect == Effect.WAITING).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(select(INBOX.c.event_id).where(_is_due(now)).limit(1)).first() is not None
 
 
 def contradictions(connection: Connection) -> list[tuple[str, str]]:
     """(provider, event id) of what a person should look at, the oldest first."""
     query = select(INBOX.c.provider, INBOX.c.event_id).where(INBOX.c.effect == Effect.CONTRADICTED)
     return [(row.provider, row.event_id) for row in connection.execute(query.order_by(INBOX.c.received_at))]
+
+
+def foreign(connection: Connection, limit: int) -> tuple[int, list[tuple[str, str]]]:
+    """How many notices were set aside, and (provider, event id) of the newest of them."""
+    is_foreign = INBOX.c.effect == Effect.FOREIGN
+    count = connection.execute(select(func.count()).select_from(INBOX).where(is_foreign)).scalar_one()
+    query = select(INBOX.c.provider, INBOX.c.event_id).where(is_foreign).order_by(INBOX.c.received_at.desc())
+    return count, [(row.provider, row.event_id) for row in connection.execute(query.limit(limit))]
+
+
+_POSTPONED: Final = (
+    update(INBOX)
+    .where(
+        INBOX.c.provider == bindparam("of"),
+        INBOX.c.event_id == bindparam("id"),
+        INBOX.c.effect == Effect.WAITING,  # another process may have applied it meanwhile
+    )
+    .values(effect=bindparam("to"), due_at=bindparam("at"))
+)
+
+
+def _is_due(now: int) -> ColumnElement[bool]:
+    return and_(INBOX.c.effect == Effect.WAITING, INBOX.c.due_at <= now)
+
+
+def _postpone(connection: Connection, rows: Sequence[Row[Any]], now: int) -> None:
+    if rows:
+        connection.execute(_POSTPONED, [_postponed(row, now) for row in rows])
+
+
+def _postponed(row: Row[Any], now: int) -> dict[str, Any]:
+    ends_at = row.received_at + WAITS_MICROS_MAX
+    due_at = min(now + max(PAUSE_MICROS_MIN, now - row.received_at), ends_at)
+    effect = Effect.WAITING if now < ends_at else Effect.FOREIGN
+    return {"of": row.provider, "id": row.event_id, "to": effect, "at": due_at}
 
 
 def _apply_row(connection: Connection, row: Row[Any], now: int) -> Effect:
@@ -121,6 +194,7 @@ def _row(provider: str, notice: Notice, effect: Effect, now: int) -> dict[str, A
         "reference": said,
         "effect": effect,
         "received_at": now,
+        "due_at": now if effect is Effect.WAITING else None,
     }
 
 

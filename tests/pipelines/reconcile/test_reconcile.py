@@ -23,7 +23,9 @@ from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
 from serving.payouts import attempts, saga
 from serving.payouts.fake import FakeProvider, Fault
-from serving.payouts.providers.inbox import Effect, receive
+from serving.payouts.provider import Settled
+from serving.payouts.providers.inbox import WAITS_MICROS_MAX, Effect, accept, apply_waiting, receive
+from serving.payouts.providers.notices import Notice
 from serving.payouts.reconciliation import kept
 from serving.payouts.runner import advance_payouts
 from serving.payouts.saga import PayoutOrder
@@ -117,6 +119,18 @@ def test_a_notice_that_contradicts_the_book_is_shown_to_a_person(town: Town, run
     found = run("breaks")
     assert (found.exit_code, figures(found)["contradictions"]) == (0, 1)
     assert "fake contradicts itself with its notice failed after all" in found.output
+
+
+def test_a_notice_of_nobodys_payment_is_shown_to_a_person(town: Town, run: Run) -> None:
+    with town.engine.begin() as connection:
+        accept(connection, "stripe", Notice("evt_1", "another system's", Settled("r")), NOW)
+    assert figures(run("breaks"))["foreign"] == 0
+    with town.engine.begin() as connection:
+        apply_waiting(connection, NOW + WAITS_MICROS_MAX)
+    found = run("breaks")
+    assert (found.exit_code, figures(found)["foreign"]) == (0, 1)
+    assert "1 notice is of payments that this book never knew" in found.output
+    assert "stripe evt_1" in found.output
 
 
 def test_breaks_of_a_real_book_are_found_kept_and_closed_by_a_later_statement(

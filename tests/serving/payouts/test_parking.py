@@ -22,7 +22,7 @@ from serving.payouts.identity.sealing import Seal
 from serving.payouts.identity.states import State as Proof
 from serving.payouts.moves import IllegalMove
 from serving.payouts.provider import Accepted, Answer, Returned
-from serving.payouts.providers.inbox import Effect, accept
+from serving.payouts.providers.inbox import INBOX, Effect, accept
 from serving.payouts.providers.limits import NotSent
 from serving.payouts.providers.notices import Notice
 from serving.payouts.runner import advance_payouts
@@ -249,6 +249,17 @@ def test_each_provider_has_a_duty_of_its_own_and_notices_that_waited_are_applied
     duties["payouts-fake"][0]()
     assert (town.state(), len(provider.paid())) == (State.SETTLED, 1)
     duties["payouts-inbox"][0]()
+    assert (town.state(), town.books()) == (State.RETURNED, "untouched")
+
+
+def test_a_notice_that_waits_since_an_earlier_release_is_applied(town: Any) -> None:
+    provider = town.provider()
+    with town.engine.begin() as connection:
+        accept(connection, "fake", Notice("event", key_of("w"), Returned("r")), NOW)
+        connection.execute(update(INBOX).values(due_at=None))
+    town.withdraw()
+    town.run(provider)
+    payout_duties(books(town), [provider], Desk(), lambda: NOW)["payouts-inbox"][0]()
     assert (town.state(), town.books()) == (State.RETURNED, "untouched")
 
 

@@ -1,7 +1,7 @@
 """Notifications: who may send them, that each counts once, and that no order of them harms the book."""
 
 import hashlib
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -10,11 +10,23 @@ from sqlalchemy import func, select
 from pipelines.doubles import stripe as stripe_double
 from serving.payouts.fake import Fault, PaymentState
 from serving.payouts.provider import Accepted, Refused, Returned, Settled, Unknown
-from serving.payouts.providers.inbox import INBOX, Effect, accept, apply_waiting, contradictions, receive
+from serving.payouts.providers.inbox import (
+    INBOX,
+    WAITING_MAX,
+    WAITS_MICROS_MAX,
+    Effect,
+    accept,
+    apply_waiting,
+    contradictions,
+    foreign,
+    is_waiting,
+    receive,
+)
 from serving.payouts.providers.notices import MalformedNotice, Notice, Unverified, documented, hmac_sha256, read_json
 from serving.payouts.saga import State
 
-DAY = 24 * 3_600 * 1_000_000
+SECOND = 1_000_000
+DAY = 24 * 3_600 * SECOND
 NOW = 1_000 * DAY
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -167,9 +179,51 @@ def test_a_webhook_of_a_payment_that_we_do_not_know_yet_waits_for_it(town: Any) 
     town.withdraw()
     town.run(town.provider(Fault.SETTLE_LATER))
     with town.engine.begin() as connection:
-        assert apply_waiting(connection, NOW) == 1
-        assert apply_waiting(connection, NOW) == 0
+        assert apply_waiting(connection, NOW) == 0, "not at once again"
+        assert apply_waiting(connection, NOW + SECOND) == 1
+        assert not is_waiting(connection, NOW + DAY)
     assert (town.state(), town.books()) == (State.SETTLED, "paid")
+
+
+def test_what_is_nobodys_is_tried_ever_more_seldom_and_set_aside_after_30_days(town: Any) -> None:
+    with town.engine.begin() as connection:
+        accept(connection, "fake", Notice("event", "another system's", Settled("r")), NOW)
+        tries = [NOW]
+        while is_waiting(connection, NOW + 400 * DAY):
+            assert foreign(connection, 9) == (0, [])
+            assert apply_waiting(connection, tries[-1]) == 0
+            tries.append(connection.execute(select(INBOX.c.due_at)).scalar_one())
+        assert foreign(connection, 9) == (1, [("fake", "event")])
+    pauses = [after - before for before, after in pairwise(tries[:-1])]
+    assert pauses[:-1] == sorted(pauses[:-1])
+    assert len(pauses) <= 25
+    assert sum(pauses) == WAITS_MICROS_MAX
+
+
+def test_what_becomes_known_late_waits_at_most_as_long_again(town: Any) -> None:
+    with town.engine.begin() as connection:
+        accept(connection, "fake", Notice("event", _key_of("w"), Settled("r")), NOW)
+        for seconds in range(600):
+            apply_waiting(connection, NOW + seconds * SECOND)
+    town.withdraw()
+    town.run(town.provider(Fault.SETTLE_LATER))
+    with town.engine.begin() as connection:
+        assert apply_waiting(connection, NOW + 1_200 * SECOND) == 1
+    assert town.state() is State.SETTLED
+
+
+def test_notices_of_others_never_stand_before_our_own(town: Any) -> None:
+    """A round takes a bounded number; those that were tried go behind those that were not."""
+    with town.engine.begin() as connection:
+        for number in range(WAITING_MAX + 1):
+            accept(connection, "fake", Notice(f"event-{number}", f"other-{number}", Settled("r")), NOW)
+        accept(connection, "fake", Notice("ours", _key_of("w"), Settled("r")), NOW + 1)
+    town.withdraw()
+    town.run(town.provider(Fault.SETTLE_LATER))
+    with town.engine.begin() as connection:
+        assert [apply_waiting(connection, NOW + 2) for _ in range(2)] == [0, 1]
+        assert not is_waiting(connection, NOW + 2)
+    assert town.state() is State.SETTLED
 
 
 def test_failed_after_paid_is_kept_for_a_person_and_the_book_stays(town: Any) -> None:
@@ -243,5 +297,4 @@ def test_the_same_event_id_of_two_providers_is_two_events(town: Any) -> None:
 
 
 def _key_of(payout_id: str) -> str:
-
     return hashlib.sha256(f"{payout_id}/1".encode()).hexdigest()[:32]
