@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from features.addresses import address_of, network_of, wide_network_of
-from features.money import EXPONENTS, MICROS_MAX
+from features.money import EXPONENTS, MICROS_MAX, POINTS
 
 SCHEMA_VERSION: Final = 1
 EVENT_BYTES_MAX: Final = 64 * 1024
@@ -163,12 +163,17 @@ def _currency(value: str) -> str:
     return value
 
 
+def _asset(value: str) -> str:
+    return value if value == POINTS else _currency(value)
+
+
 Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_in_range)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
 # 32 hex digits or more: no phone, card or bank account number has this form, so none can be sent by mistake.
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,128}$")]
 Micros = Annotated[int, Field(strict=True, ge=0, le=MICROS_MAX)]
 Currency = Annotated[str, AfterValidator(_currency)]
+Asset = Annotated[str, AfterValidator(_asset)]  # a currency, or points
 Address = Annotated[str, BeforeValidator(address_of)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Millis = Annotated[float, Field(ge=0, le=7 * 86_400_000, allow_inf_nan=False)]
@@ -309,7 +314,7 @@ class Event(_Envelope):
     revenue_state: RevenueState | None = None
     reward_micros: Micros | None = Field(None, description="owed to the person, as the platform promised it")
     amount_micros: Micros | None = Field(None, description="what a withdrawal asks for, or what a purchase cost")
-    currency: Currency | None = Field(None, examples=["CNY"])
+    currency: Asset | None = Field(None, description="of all amounts; PTS: points, of a reward only", examples=["CNY"])
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -326,6 +331,8 @@ class Event(_Envelope):
         amounts = (self.revenue_micros, self.reward_micros, self.amount_micros)
         if self.currency is None and any(amount is not None for amount in amounts):
             raise ValueError("currency is required with revenue_micros, reward_micros or amount_micros")
+        if self.currency == POINTS and (self.revenue_micros or self.amount_micros):
+            raise ValueError("currency must be money for revenue_micros and amount_micros: only a reward is in points")
 
     def _withdrawal_is_complete(self) -> None:
         for name in ("user_id", "payout_destination", "amount_micros"):
@@ -369,7 +376,7 @@ class Outcome(_Envelope):
     amount_micros: Micros | None = Field(
         None, description="a partial reversal, of the person's reward; left out: all of it"
     )
-    currency: Currency | None = None
+    currency: Asset | None = None
     note: Annotated[str, StringConstraints(max_length=2000)] | None = None
 
     @model_validator(mode="after")

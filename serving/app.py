@@ -32,13 +32,25 @@ from serving.problems import (
     said,
     unavailable,
 )
-from serving.routes import changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening
+from serving.routes import (
+    changes,
+    destinations,
+    identity,
+    ledger,
+    orders,
+    payouts,
+    people,
+    points,
+    proofs,
+    rulings,
+    screening,
+)
 from serving.routes.asking import IdInPath, only_known_parameters, parts_of
 from serving.routes.ledger import CampaignId
 from serving.steps import answer_of
 
 api = APIRouter()
-ROOMS = (changes, destinations, identity, ledger, orders, payouts, people, proofs, rulings, screening)
+ROOMS = (changes, destinations, identity, ledger, orders, payouts, people, points, proofs, rulings, screening)
 """The rooms whose routes are served beside those of this module."""
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 """Where a word of a class's name begins, but for the first: `IllegalMove` is `illegal-move`."""

@@ -25,6 +25,9 @@ OPERATED: Final = (
 """Where money is moved, or a person is ruled on, by somebody's word: the platform's own servers, which hold the other
 key, cannot. By how a path begins, for what follows an id can be written in many ways.
 """
+RATES: Final = "/v1/ledger/points/rates"
+"""What everybody who may call reads, and only an operator writes: what points are worth."""
+_READ: Final = frozenset({"GET", "HEAD"})
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 
 
@@ -59,8 +62,8 @@ class Doorman:
     large (413).
 
     With no key set, everybody on this machine may call; the command line refuses to listen elsewhere without one. The
-    operator's key opens every route, the platform's all but `OPERATED`: those stay closed where no operator's key is
-    set beside it.
+    operator's key opens every route, the platform's all but `OPERATED` and the writing of `RATES`: those stay closed
+    where no operator's key is set beside it.
     """
 
     def __init__(self, app: Any, key: str | None = None, operator_key: str | None = None) -> None:
@@ -86,27 +89,28 @@ class Doorman:
         await self._app(scope, _Replayed(body, receive), _Problems(send))
 
     def _refusal(self, scope: Any, headers: dict[bytes, bytes], limit: int) -> Problem | None:
-        problem = None if _is_open(scope) else self._closed(scope["path"], headers)
+        problem = None if _is_open(scope) else self._closed(scope["method"], scope["path"], headers)
         if problem is None and int(headers.get(b"content-length", b"0") or 0) > limit:
             return too_large(limit)
         return problem
 
-    def _closed(self, path: str, headers: dict[bytes, bytes]) -> Problem | None:
+    def _closed(self, method: str, path: str, headers: dict[bytes, bytes]) -> Problem | None:
         given = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
         is_operator = _fits(given, self._operator_key)
         is_platform = is_operator or not self._key or _fits(given, self._key)
         if not is_platform:
             return Problem(HTTPStatus.UNAUTHORIZED, "key-required", _KEY_REQUIRED)
         is_guarded = self._key or self._operator_key
-        if path.startswith(OPERATED) and is_guarded and not is_operator:
+        is_operated = path.startswith(OPERATED) or (path.startswith(RATES) and method not in _READ)
+        if is_operated and is_guarded and not is_operator:
             return Problem(HTTPStatus.FORBIDDEN, "operator-key-required", _OPERATOR_REQUIRED)
         return None
 
 
 _KEY_REQUIRED: Final = "Send the key: `Authorization: Bearer $ASSAY_API_KEY`."
 _OPERATOR_REQUIRED: Final = (
-    "Only an operator moves people's money and rules on people: start the service with ASSAY_OPERATOR_KEY, and send "
-    "that key."
+    "Only an operator moves people's money, sets rates and rules on people: start the service with "
+    "ASSAY_OPERATOR_KEY, and send that key."
 )
 
 

@@ -8,7 +8,7 @@ make a whole micro stay in the wallet. Without a rate nothing is converted.
 
 from dataclasses import asdict, dataclass
 from math import gcd
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Row,
     String,
     Table,
     bindparam,
@@ -23,12 +24,14 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
 )
 
 from features.money import MICROS_PER_UNIT, POINTS
 from serving.database import METADATA
 from serving.ledger import book
 from serving.ledger.accounts import ACCOUNT, ASSET, BALANCE, STANDING
+from serving.ledger.accruals import post_person
 from serving.ledger.refusals import Refusal, conflicting
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
 
@@ -137,8 +140,20 @@ def set_rate(connection: Connection, rate: Rate, now: int) -> bool:
 def rate_at(connection: Connection, currency: str, instant: int) -> Rate | None:
     """The rate that counted at an instant."""
     row = connection.execute(_RATE, {"asset": currency, "instant": instant}).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _rate_of(row)
+
+
+def rates(connection: Connection, currency: str | None, before: tuple[int, str] | None, limit: int) -> list[Rate]:
+    """Those of a currency, or of all, the latest first; `before`: where a page ended, by its instant and currency."""
+    query = select(RATE).order_by(RATE.c.effective_from.desc(), RATE.c.currency.desc()).limit(limit)
+    if currency is not None:
+        query = query.where(RATE.c.currency == currency)
+    if before is not None:
+        query = query.where(tuple_(RATE.c.effective_from, RATE.c.currency) < before)
+    return [_rate_of(row) for row in connection.execute(query)]
+
+
+def _rate_of(row: Row[Any]) -> Rate:
     return Rate(row.currency, row.effective_from, row.points, row.amount_micros, row.decided_by)
 
 
@@ -150,8 +165,14 @@ def exact(points_micros: int, rate: Rate) -> tuple[int, int]:
     return used, used * rate.amount_micros // whole
 
 
+def promised(connection: Connection, conversion_id: str, now: int) -> int:
+    """When the points of a conversion that does not say it were promised: now, and asked for again, the first time."""
+    known = connection.execute(_FIND, {"conversion": conversion_id}).one_or_none()
+    return now if known is None else int(known.promised_at)
+
+
 def convert(connection: Connection, order: Order, now: int) -> Converted:
-    """Carry out a conversion. Again with the same body: the first answer, no effect.
+    """Carry out a conversion, of what was accrued, too. Again with the same body: the first answer, no effect.
 
     Raises `NoRate`, `InsufficientFunds`, `Conflicting`; ValueError for a promise that was not made yet.
     """
@@ -168,6 +189,7 @@ def convert(connection: Connection, order: Order, now: int) -> Converted:
     used, given = exact(order.points_micros, rate) if rate else (0, 0)
     if rate is None or not given:
         raise NoRate(f"no rate then makes money of {order.points_micros} micros of points", currency=order.currency)
+    post_person(connection, order.user_id, POINTS, now)
     book.post(connection, _transfers(order, used, given, now), now)
     made = Converted(used, given, rate.effective_from)
     row = {"id": order.id, "user_id": order.user_id, "currency": order.currency, "recorded_at": now}

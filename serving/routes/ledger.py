@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from features.events import Currency, Id, Instant, Micros, instant_of, micros_of
+from features.events import Asset, Currency, Id, Instant, Micros, instant_of, micros_of
 from serving.contract import WalletAnswer
 from serving.database import reading
 from serving.ledger import book, exposure, history, rewards, statement, wallets
@@ -80,8 +80,8 @@ class BalanceAnswer(BaseModel):
 
 
 @router.get("/v1/ledger/wallets/{user_id:path}", responses=READS)
-def wallet(user_id: IdInPath, request: Request, currency: Annotated[Currency, Query()] = "CNY") -> WalletAnswer:
-    """A person's money: pending, available, held, and what of it could be withdrawn now."""
+def wallet(user_id: IdInPath, request: Request, currency: Annotated[Asset, Query()] = "CNY") -> WalletAnswer:
+    """A person's money: pending, available, held, and what of it could be withdrawn now (of PTS, points: converted)."""
     with reading(parts_of(request).engine) as connection:
         found = wallets.wallet(connection, user_id, currency)
     return WalletAnswer(

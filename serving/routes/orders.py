@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from features.events import Currency, Id, Instant, Micros, instant_of, micros_of
-from features.money import MICROS_MAX
+from features.events import Asset, Id, Instant, Micros, instant_of, micros_of
+from features.money import MICROS_MAX, POINTS
 from serving.ledger import orders
 from serving.ledger.holds import Hold
 from serving.ledger.orders import CapturedTo, HoldOrder, Order, OrderKind
@@ -41,7 +41,7 @@ class TransferOrder(_Body):
     )
     user_id: Id
     amount_micros: Amount
-    currency: Currency
+    currency: Asset
     decided_by: Name = Field(description="who decided it: the name of a person at the platform")
     reason: Reason
     campaign_id: Id | None = Field(None, description="whose reward budget pays a bonus")
@@ -50,6 +50,8 @@ class TransferOrder(_Body):
     def _has_its_source(self) -> "TransferOrder":
         if (self.kind is OrderKind.BONUS) is (self.campaign_id is None):
             raise ValueError("campaign_id is required of a bonus, and of nothing else")
+        if self.kind is OrderKind.BONUS and self.currency == POINTS:
+            raise ValueError("currency must be money for a bonus: no campaign has a budget of points")
         return self
 
 
@@ -84,7 +86,7 @@ class HoldRequest(_Body):
     hold_id: OrderId
     user_id: Id
     amount_micros: Amount
-    currency: Currency
+    currency: Asset
     expires_at: Instant | None = Field(
         None, description=f"{orders.HOLD_DAYS} days from now if left out; at most {orders.HOLD_DAYS_MAX}"
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from features.events import Currency, Instant, instant_of, micros_of
+from features.events import Asset, Instant, instant_of, micros_of
 from serving.database import reading
 from serving.ledger.payslip import LINES_MAX, Line, payslip
 from serving.openapi import refusals
@@ -60,7 +60,7 @@ def person_payslip(
     request: Request,
     since: Annotated[Instant | None, Query(alias="from", description=f"{DAYS} days before `to` if left out")] = None,
     until: Annotated[Instant | None, Query(alias="to", description="now if left out; excluded")] = None,
-    currency: Annotated[Currency, Query()] = "CNY",
+    currency: Annotated[Asset, Query()] = "CNY",
 ) -> PayslipAnswer:
     """What a period was to a person: promised, reversed and why, paid, fees, and what an hour of work paid in fact."""
     parts = parts_of(request)

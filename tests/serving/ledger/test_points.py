@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from features.money import POINTS, exponent_of
 from serving.ledger import points
+from serving.ledger.accruals import accrue
 from serving.ledger.points import BackDated, Converted, NoRate, Order, Rate, convert, exact, rate_at, set_rate
 from serving.ledger.refusals import Conflicting, InsufficientFunds
 from serving.ledger.rewards import Reward, credit_reward
@@ -50,6 +51,12 @@ def test_what_was_promised_at_an_earlier_rate_is_kept_exactly_and_the_remainder_
     answers = [convert(rated, ORDER, now) for now in (30, 31)]
     assert answers == [Converted(100 * POINT - 100, 666_666, 10)] * 2
     assert have(rated) == (100, 666_666)
+
+
+def test_points_that_were_accrued_are_converted_too(rated: Connection) -> None:
+    accrue(rated, Reward("netted", "ann", 50 * POINT, 0, POINTS, 0), 100, 30)
+    assert convert(rated, replace(ORDER, points_micros=150 * POINT), 31).amount_micros == 1_000_000
+    assert have(rated) == (0, 1_000_000)
 
 
 def test_a_later_promise_is_kept_at_the_later_rate(rated: Connection) -> None:
