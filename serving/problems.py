@@ -182,6 +182,12 @@ def silent(who: str) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-answer", told, retry=True, retry_after_seconds=5)
 
 
+def unproven() -> Problem:
+    """The 503 for a notice whose signature cannot be checked now, because its provider's certificate cannot be had."""
+    told = "The notice cannot be verified now, so nothing of it was read. Send the same notice again."
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-verified", told, retry=True, retry_after_seconds=5)
+
+
 def internal() -> Problem:
     """The 500, whoever failed: many may have asked at once, or in steps, so some of it may be recorded."""
     return Problem(

@@ -35,6 +35,7 @@ class PayPalDouble(NotifyingDouble):
         self._batches: dict[str, str] = {}
         self.items: dict[str, list[int]] = {}
         self.tokens_granted = 0
+        self.certificates_asked: list[str] = []
         self.valid_token = TOKEN
         self.key = rsa_key("paypal")
         self.words: dict[str, str] = {}
@@ -53,10 +54,8 @@ class PayPalDouble(NotifyingDouble):
         if request.path == "/v1/oauth2/token":
             self.tokens_granted += 1
             return _json(200, {"access_token": self.valid_token, "expires_in": 32400, "token_type": "Bearer"})
-        if request.path.startswith("/v1/notifications/certs/") and not request.path.endswith("/CERT-1"):
-            return _json(404, {})
         if request.path.startswith("/v1/notifications/certs/"):
-            return Response(200, self._certificate(), {"content-type": "application/x-pem-file"})
+            return self._certificate_at(request.path)
         if request.headers.get("authorization") != f"Bearer {self.valid_token}":
             return _json(401, {"error": "invalid_token"})
         if self.is_write(request):
@@ -121,6 +120,12 @@ class PayPalDouble(NotifyingDouble):
             "transaction_status": self.words.get(payment.key, _WORDS[payment.state]),
             "payout_item": {"receiver": payment.destination, "sender_item_id": payment.key, "amount": {}},
         }
+
+    def _certificate_at(self, path: str) -> Response:
+        self.certificates_asked.append(path)
+        if not path.endswith("/CERT-1"):
+            return _json(404, {})
+        return Response(200, self._certificate(), {"content-type": "application/x-pem-file"})
 
     def _certificate(self) -> bytes:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "messageverificationcerts.paypal.com")])

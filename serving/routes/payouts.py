@@ -20,7 +20,7 @@ from serving.payouts.providers import inbox
 from serving.payouts.providers.notices import Notice, Notifier
 from serving.payouts.saga import PAYOUT, State
 from serving.pricing.settling import accounts_paid
-from serving.problems import Problem, not_found, unavailable
+from serving.problems import not_found, unproven
 from serving.records import Unit
 from serving.routes.asking import IdInPath, after_cursor, cursor_of, parts_of
 
@@ -142,12 +142,7 @@ def _read(notifier: Notifier, headers: dict[str, str], body: bytes, now: int) ->
     try:
         return notifier.read_notice(headers, body, now)
     except OSError:
-        raise _unproven() from None
-
-
-def _unproven() -> Problem:
-    """The provider's certificate cannot be had: it will send the notification again."""
-    return unavailable()
+        raise unproven() from None
 
 
 def _answer(row: Row[Any]) -> PayoutAnswer:

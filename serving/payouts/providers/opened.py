@@ -21,7 +21,7 @@ from serving.payouts.provider import Provider
 from serving.payouts.providers.alipay import AlipayTransfers
 from serving.payouts.providers.paypal import PayPalPayouts
 from serving.payouts.providers.paypal_access import PayPalAccess
-from serving.payouts.providers.paypal_notices import PayPalCertificates
+from serving.payouts.providers.paypal_notices import MANNERS, PayPalCertificates, certificates_pace
 from serving.payouts.providers.settings import (
     AlipaySettings,
     EvmSettings,
@@ -61,8 +61,9 @@ def open_each(
 def _paypal(told: PayPalSettings, secrets: Secrets, house: House, doors: ExitStack) -> PayPalPayouts:
     door = _door(told, told.base_url, doors)
     access = PayPalAccess(door, told.client_id, secrets.read(told, "client_secret_from"))
-    certified = door if told.certificates_url == told.base_url else _door(told, told.certificates_url, doors)
-    certificates = PayPalCertificates(certified, told.certificates_url, told.webhook_id)
+    pace = certificates_pace()
+    asked = doors.enter_context(Door("paypal-certificates", told.certificates_url, MANNERS, pace, pace))
+    certificates = PayPalCertificates(asked, told.certificates_url, told.webhook_id)
     return PayPalPayouts(door, access, certificates, house.begin, house.seal)
 
 

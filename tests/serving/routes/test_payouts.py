@@ -191,4 +191,5 @@ def test_a_certificate_that_cannot_be_had_is_our_failure_and_may_be_sent_again(
 
     monkeypatch.setattr(FakeProvider, "read_notice", silent)
     refused = shop.client.post(PATH, content=b"{}")
-    assert (refused.status_code, refused.json()["retry"]) == (503, True)
+    assert (refused.status_code, refused.json()["type"], refused.json()["retry"]) == (503, "not-verified", True)
+    assert int(refused.headers["retry-after"]) > 0
