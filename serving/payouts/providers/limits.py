@@ -7,8 +7,20 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 
-class NotSent(OSError):  # noqa: N818  # said as what it means for the payment
+class NotDone(OSError):  # noqa: N818  # said as what it means for the payment
+    """Nothing was done, and nothing was learned of what was done before: ask again later."""
+
+
+class NotSent(NotDone):
     """Nothing left this machine: the breaker is open, the provider asked us to wait, or the pace is used up."""
+
+
+class Unreachable(NotSent):
+    """No connection could be opened: nobody is there, or it is not the provider."""
+
+
+class NotTaken(NotDone):
+    """The provider takes nothing from us now: it refuses our credentials, or has too many requests."""
 
 
 @dataclass
@@ -29,13 +41,15 @@ class Breaker:
             if self._failures >= self.failures_max:
                 self._closed_at = now + self.rest_seconds
 
-    def leave(self, now: float, *, is_answered: bool) -> None:
+    def leave(self, now: float, *, is_answered: bool) -> bool:
+        """Whether this failure opened it; one that keeps it open does not."""
         with self._lock:
             self._failures = 0 if is_answered else self._failures + 1
             if is_answered:
                 self._closed_at = 0.0
             elif self._failures >= self.failures_max:
                 self._closed_at = now + self.rest_seconds
+            return self._failures == self.failures_max
 
 
 @dataclass

@@ -21,17 +21,21 @@ import httpx
 import stamina
 import structlog
 
-from serving.payouts.providers.limits import Breaker, Pace
+from serving.payouts.providers.limits import Breaker, Pace, Unreachable
+from serving.payouts.providers.passage import Passage
 
 REPLY_BYTES_MAX: Final = 64 * 2**20  # a page of 1,000 items is well below 2 MiB
 TOO_MANY: Final = 429
 FAILED: Final = 500
+_CREDENTIALS: Final = frozenset({401, 403})
 
 log = structlog.get_logger()
 
 for _name in ("httpx", "httpcore"):
     # Their lines hold whole addresses and headers, and with them keys and tokens.
     logging.getLogger(_name).setLevel(logging.WARNING)
+# Every try that failed has a line of its own here; stamina would add one with a dump of its arguments.
+stamina.instrumentation.set_on_retry_hooks([])
 
 
 class NoAnswer(OSError):  # noqa: N818  # said as what it means for the payment
@@ -103,6 +107,7 @@ class Door:
         self.provider, self.manners = provider, manners or Manners()
         self._writes, self._breaker = writes or Pace(6_000, 60, burst=50), breaker or Breaker()
         self._reads = reads or Pace(6_000, 60, burst=50)
+        self._is_refused = False
         assert_address(base_url)
         self._base = base_url.rstrip("/")
         self._loop = asyncio.new_event_loop()
@@ -111,7 +116,9 @@ class Door:
         self._client: httpx.AsyncClient = self._run(self._opened())
 
     def write(self, call: Call) -> Reply:
-        """One try, never two. Raises `NotSent` when nothing left, `NoAnswer` when it may have been carried out."""
+        """One try, never two. Raises `NotSent` when nothing left, for certain; `NoAnswer` when it may have been carried
+        out.
+        """
         return self._once(call, self._writes)
 
     def read(self, call: Call) -> Reply:
@@ -172,33 +179,53 @@ class Door:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _once(self, call: Call, pace: Pace) -> Reply:
-        began = time.monotonic()
+        began, passage = time.monotonic(), Passage()
         self._breaker.enter(began)
         time.sleep(pace.reserve(began, self.manners.wait_seconds_max))
         try:
-            reply: Reply = self._run(self._exchange(call))
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, CancelledError) as lost:
-            self._breaker.leave(time.monotonic(), is_answered=False)
-            log.warning("provider_silent", provider=self.provider, call=call.name, why=type(lost).__name__)
-            raise NoAnswer(f"{self.provider} did not answer {call.name}: {type(lost).__name__}") from None
+            reply: Reply = self._run(self._exchange(call, passage))
+        except (httpx.HTTPError, httpx.StreamError, OSError, CancelledError) as lost:
+            self._leave(time.monotonic(), is_answered=False)
+            why, said = type(lost).__name__, "unreachable" if passage.is_unsent else "silent"
+            log.warning(f"provider_{said}", provider=self.provider, call=call.name, why=why)
+            if passage.is_unsent:
+                raise Unreachable(f"{self.provider} cannot be reached: {why}") from None
+            raise NoAnswer(f"{self.provider} did not answer {call.name}: {why}") from None
         self._learn(call, reply)
         return reply
 
-    async def _exchange(self, call: Call) -> Reply:
-        async with (
-            asyncio.timeout(self.manners.deadline_seconds),
-            self._client.stream(call.method, call.path, headers=dict(call.headers), content=call.content) as response,
-        ):
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > REPLY_BYTES_MAX:
-                    raise httpx.StreamError("the answer is too long")
-            return Reply(response.status_code, response.headers, bytes(content))
+    async def _exchange(self, call: Call, passage: Passage) -> Reply:
+        try:
+            async with (
+                asyncio.timeout(self.manners.deadline_seconds),
+                self._client.stream(
+                    call.method,
+                    call.path,
+                    headers=dict(call.headers),
+                    content=call.content,
+                    extensions={"trace": passage},
+                ) as response,
+            ):
+                content = bytearray()
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > REPLY_BYTES_MAX:
+                        raise httpx.StreamError("the answer is too long")
+                return Reply(response.status_code, response.headers, bytes(content))
+        finally:
+            await passage.close_unused()
+
+    def _leave(self, now: float, *, is_answered: bool) -> None:
+        if self._breaker.leave(now, is_answered=is_answered):
+            log.warning("provider_paused", provider=self.provider, seconds=self._breaker.rest_seconds)
 
     def _learn(self, call: Call, reply: Reply) -> None:
         now = time.monotonic()
-        self._breaker.leave(now, is_answered=reply.status < FAILED)
+        self._leave(now, is_answered=reply.status < FAILED)
+        is_refused = reply.status in _CREDENTIALS
+        if is_refused and not self._is_refused:  # a line a spell: it lasts until a person mends it
+            log.error("provider_refuses_credentials", provider=self.provider, call=call.name, status=reply.status)
+        self._is_refused = is_refused
         seconds = _retry_after(reply)
         if seconds is not None:
             until = now + min(seconds, self.manners.retry_after_seconds_max)
@@ -214,7 +241,7 @@ class Door:
             if seconds is None:
                 return True
             return seconds if seconds <= self.manners.wait_seconds_max else False
-        return isinstance(failure, NoAnswer)
+        return isinstance(failure, NoAnswer | Unreachable)
 
 
 class _TryLater(Exception):  # noqa: N818  # never leaves this module

@@ -1,11 +1,12 @@
 """The door against a real server on this machine: what it tries, how long it waits, and what it never does."""
 
 import logging
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,12 +16,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pipelines.doubles.faulty import Double, Request, Response, rsa_key, serving
 from pipelines.doubles.paypal import PayPalDouble
 from serving.payouts.fake import Fault
-from serving.payouts.providers.limits import Breaker, NotSent, Pace
+from serving.payouts.providers.limits import Breaker, NotSent, Pace, Unreachable
 from serving.payouts.providers.transport import Call, Door, Manners, NoAnswer
 
 WRITE = Call("thing.create", "POST", "/things/secret-id", {"authorization": "Bearer hidden"}, b'{"to": "ann"}')
@@ -72,6 +74,69 @@ def test_a_client_library_never_retries_a_lost_write_by_itself(
     with pytest.raises(NoAnswer, match=r"did not answer thing\.create"):
         one.write(WRITE)
     assert len(double.writes) == 2
+
+
+@pytest.mark.parametrize("method", ["read", "write"])
+def test_where_nobody_listens_nothing_was_sent(method: str) -> None:
+    with (
+        Door("p", f"http://127.0.0.1:{free_port()}", PATIENT) as door,
+        pytest.raises(Unreachable, match="ConnectError"),
+    ):
+        getattr(door, method)(WRITE)
+
+
+def test_a_handshake_that_never_ends_is_given_up_unsent_and_its_socket_closed() -> None:
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as server,
+        Door("p", f"https://127.0.0.1:{server.getsockname()[1]}", HURRIED) as door,
+    ):
+        with pytest.raises(Unreachable, match="TimeoutError"):
+            door.write(WRITE)
+        caller, _ = server.accept()
+        with closing(caller):
+            caller.settimeout(60)
+            while caller.recv(2**16):  # its greeting, and then the end: the door is open still, this socket is not
+                pass
+
+
+def test_a_request_that_reached_a_server_which_hangs_up_is_never_said_to_be_unsent(
+    double: Counting, door: Callable[..., Door]
+) -> None:
+    double.faults.append(Fault.LOSE_REQUEST)
+    with pytest.raises(NoAnswer):
+        door().write(WRITE)  # over a connection of its own
+    one = door()
+    one.write(WRITE)
+    double.faults.append(Fault.LOSE_REQUEST)
+    with pytest.raises(NoAnswer):
+        one.write(WRITE)  # over one that was kept
+
+
+def test_a_spell_of_refused_credentials_or_of_silence_is_told_once(double: Counting, door: Callable[..., Door]) -> None:
+    one = door(breaker=Breaker(failures_max=2, rest_seconds=0))
+    with structlog.testing.capture_logs() as lines:
+        for status in (401, 403, 401, 200, 401, 500, 500, 500, 200, 500, 500):
+            double.answers.append(Response(status, b""))
+            one.write(WRITE)
+    told = [line["event"] for line in lines if line["event"] != "provider_failing"]
+    assert told == [
+        "provider_refuses_credentials",
+        "provider_refuses_credentials",
+        "provider_paused",
+        "provider_paused",
+    ]
+
+
+def test_a_read_that_is_tried_again_leaves_one_line_a_try(double: Counting, door: Callable[..., Door]) -> None:
+    double.answers.extend([Response(500, b"")] * 2)
+    with structlog.testing.capture_logs() as lines:
+        door().read(READ)
+    assert [(line["event"], line["status"]) for line in lines] == [("provider_failing", 500)] * 2
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return int(server.getsockname()[1])
 
 
 def test_a_server_that_drips_is_given_up_at_the_deadline(double: Counting, door: Callable[..., Door]) -> None:
@@ -163,7 +228,7 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
     manners = Manners(deadline_seconds=120, reads_max=1)
     with (
         Door("p", f"https://127.0.0.1:{server.server_port}", manners) as door,
-        pytest.raises(NoAnswer, match="Connect"),
+        pytest.raises(Unreachable, match="Connect"),
     ):
         door.read(READ)
     server.shutdown()
