@@ -169,6 +169,7 @@ class _Story:
             destination=destination_of(key),
             amount_micros=amount_of(key),
             currency="USD",
+            version=1,
             is_first=is_first,
         )
         return ask(self._provider, attempt, now=1, may_send=lambda _: True)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     select,
     text,
+    update,
 )
 
 from serving.database import METADATA
@@ -37,16 +38,20 @@ PAYOUT_ATTEMPT = Table(
     Column("answered_at", BigInteger),
     Column("provider_reference", String(255)),
     Column("bundle", String(64)),
+    Column("sent_at", BigInteger),
     UniqueConstraint("provider_key", name="payout_attempt_key"),
     Index("payout_attempt_of_payout", "payout_id"),
     Index("payout_attempt_of_bundle", "bundle", sqlite_where=_IS_BUNDLED, postgresql_where=_IS_BUNDLED),
 )
 """`bundle` is the key under which several payouts went out as one payment: that of the first of them, of which it is
-the own key too. A payout that went out alone has none.
+the own key too. A payout that went out alone has none. `sent_at`: when it was last given leave to be sent again.
 """
 
 _BY_PAYOUT: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.payout_id.in_(bindparam("ids", expanding=True)))
 _BY_KEY: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.provider_key.in_(bindparam("keys", expanding=True)))
+_PERMIT: Final = (
+    update(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.id == bindparam("attempt")).values(sent_at=bindparam("now"))
+)
 _OF_BUNDLES: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.bundle.in_(bindparam("keys", expanding=True)))
 
 
@@ -54,7 +59,8 @@ _OF_BUNDLES: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.bundle.in_(bi
 class Attempt:
     """One try to pay: one payment, of `payout_id` and of what is bundled with it.
 
-    `outcome` is the last answer's name, None before the first.
+    `outcome` is the last answer's name, None before the first; `version` is that of its first payout since the claim:
+    whoever finds another has been overtaken.
     """
 
     payout_id: str
@@ -65,6 +71,7 @@ class Attempt:
     destination: str
     amount_micros: int
     currency: str
+    version: int
     is_first: bool
 
     def __repr__(self) -> str:
@@ -82,7 +89,9 @@ def record(connection: Connection, payments: Collection[Collection[Payout]], pro
     for payouts in payments:
         first = next(iter(payouts))
         bundle = key_of(first.id) if len(payouts) > 1 else None
-        rows += [(_id(one.id), one.id, provider, key_of(one.id), None, now, None, None, bundle) for one in payouts]
+        rows += [
+            (_id(one.id), one.id, provider, key_of(one.id), None, now, None, None, bundle, None) for one in payouts
+        ]
     insert_each(connection, PAYOUT_ATTEMPT, rows)
 
 
@@ -102,6 +111,11 @@ def by_key(connection: Connection, keys: Collection[str]) -> dict[str, list[Row[
     return rows
 
 
+def permit(connection: Connection, rows: Collection[Row[Any]], now: int) -> None:
+    """Note that these may be sent again from now on."""
+    connection.execute(_PERMIT, [{"attempt": row.id, "now": now} for row in rows])
+
+
 def answer(connection: Connection, said: Collection[tuple[str, int, str | None, str]]) -> None:
     """Keep the last answers: the answer's name, its instant, the provider's reference, and the attempt's id."""
     if said:
@@ -115,4 +129,4 @@ def _id(payout_id: str) -> str:
 
 
 _ANSWER: Final = "UPDATE payout_attempt SET outcome = ?, answered_at = ?, provider_reference = ? WHERE id = ?"
-assert len(PAYOUT_ATTEMPT.columns) == 9, "an attempt is recorded by the places of its columns"
+assert len(PAYOUT_ATTEMPT.columns) == 10, "an attempt is recorded by the places of its columns"

@@ -16,6 +16,8 @@ from serving.payouts.saga import PAYOUT, Payout, State, get_each, payout_of, swa
 
 PATIENCE_MICROS: Final = 60 * 1_000_000
 """For so long after a claim the payout is left alone: its caller may still be waiting for the provider."""
+LEAVE_MICROS: Final = PATIENCE_MICROS // 2
+"""For so long after a claim its caller may begin to send with no further question; afterwards it asks again."""
 SILENCE_MICROS_MAX: Final = 3_600 * 1_000_000
 """The older an attempt, the seldomer it is asked about; never seldomer than this."""
 GROUP_MAX: Final = 1_000
@@ -131,7 +133,7 @@ def _resume(connection: Connection, provider: str, due: Sequence[Payout], now: i
     if not own:
         return []
     later = [(one, {"due_at": now + silence(now - rows[one.id].created_at), "waits_for": None}) for one in own.values()]
-    swap_each(connection, later, now)
+    own = swap_each(connection, later, now)
     shared = attempts.by_key(connection, [rows[id_].provider_key for id_ in own if rows[id_].bundle])
     members = get_each(connection, [row.payout_id for found in shared.values() for row in found])
     payments = [_payment(own[id_], shared.get(rows[id_].provider_key, ()), members) for id_ in own]
@@ -172,5 +174,6 @@ def _attempt(
         destination=addresses.get(first.destination, ""),
         amount_micros=sum(one.arriving_micros for one in payment),
         currency=first.currency,
+        version=first.version,
         is_first=is_first,
     )

@@ -63,7 +63,7 @@ def _advancing(books: Books, provider: Provider, desk: Desk, clock: Callable[[],
         with books.look() as connection:
             users = due_users(connection, provider.name, now, PAYOUTS_PER_ROUND, desk)
         if users:
-            advance_payouts(books.begin, provider, now, PAYOUTS_PER_ROUND, desk=desk.knowing(users))
+            advance_payouts(books.begin, provider, now, PAYOUTS_PER_ROUND, desk=desk.knowing(users), clock=clock)
 
     return advance
 

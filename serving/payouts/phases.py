@@ -15,28 +15,38 @@ from serving.ledger.holds import HoldState
 from serving.ledger.refusals import missing
 from serving.payouts import attempts
 from serving.payouts.attempts import Attempt
-from serving.payouts.claims import UNFINISHED
+from serving.payouts.claims import PATIENCE_MICROS, UNFINISHED
 from serving.payouts.effects import Due, apply_each, effect_of
-from serving.payouts.moves import IllegalMove, Overtaken
-from serving.payouts.provider import Absent, Accepted, Answer, BatchProvider, PaymentOrder, Provider, Settled, Unknown
+from serving.payouts.moves import IllegalMove
+from serving.payouts.provider import (
+    Absent,
+    Accepted,
+    Answer,
+    BatchProvider,
+    PaymentOrder,
+    Provider,
+    Refused,
+    Settled,
+    Unknown,
+)
 from serving.payouts.providers.limits import NotSent
-from serving.payouts.saga import Payout, State, get_each, move_each
+from serving.payouts.saga import Payout, State, get_each, swap_each
 
 Said = tuple[Row[Any], Answer]
 """An attempt, and what was answered to it."""
 MaySend = Callable[[Attempt], bool]
-"""Asked, and committed, before a key is sent again: see `reopen`."""
+"""Asked before each sending: whether the claim still is the newest, see `reopen` and `runner.Leave`."""
 
 log = structlog.get_logger()
 
 
 def ask(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Answer:
-    """Phase 2, outside any transaction: send once, afterwards look up; send again only under the same living key, and
-    only what `may_send` has found open still.
+    """Phase 2, outside any transaction: send once, afterwards look up; send again only under the same living key.
+    Nothing is sent but what `may_send` has found open still.
     """
     try:
         if attempt.is_first:
-            return _send(provider, attempt)
+            return _send(provider, attempt) if may_send(attempt) else Absent()
         answer = provider.lookup(attempt.provider_key)
         if not isinstance(answer, Absent) or attempt.outcome == "accepted":
             return answer
@@ -56,31 +66,33 @@ def ask_each(provider: Provider, asked: Sequence[Attempt], now: int, may_send: M
     answers: dict[str, Answer] = {}
     if len(new) > 1 and isinstance(provider, BatchProvider):
         for start in range(0, len(new), provider.batch_max):
-            answers |= _send_batch(provider, new[start : start + provider.batch_max])
+            batch = [one for one in new[start : start + provider.batch_max] if may_send(one)]
+            answers |= _send_batch(provider, batch) if batch else {}
     for one in asked:
         if one.provider_key not in answers:
             answers[one.provider_key] = _ask_safely(provider, one, now, may_send)
     return answers
 
 
-def reopen(connection: Connection, provider_key: str, now: int) -> bool:
-    """Before a key is sent again: whether its payment is open still, all of it. What was unknown is submitted from
-    this commit on until the answer, so that nobody can rule upon it while it is being sent.
+def reopen(connection: Connection, provider_key: str, version: int, now: int) -> int | None:
+    """Give leave to send under a key: the claim's `version` from then on. None: somebody else has claimed the payment
+    since, a person has ruled, or the provider has said more by its own notification.
 
-    While a lookup hung, a person may have ruled, or the provider may have said more by its own notification.
+    The claim is prolonged, and what was unknown is submitted from this commit on until the answer, so that nobody can
+    rule upon it while it is being sent.
     """
     rows = attempts.by_key(connection, [provider_key])[provider_key]
-    payouts = get_each(connection, [row.payout_id for row in rows]).values()
-    is_open = all(one.state in UNFINISHED for one in payouts)
+    payouts = get_each(connection, [row.payout_id for row in rows])
+    first = payouts[_first_of(rows, provider_key)]
+    is_open = first.version == version and all(one.state in UNFINISHED for one in payouts.values())
     # Read after the payouts are locked: who writes either has locked them first.
     rows = attempts.by_key(connection, [provider_key])[provider_key]
     if not is_open or any(row.outcome == "accepted" for row in rows):
-        return False
-    try:
-        move_each(connection, [one for one in payouts if one.state is State.UNKNOWN], State.SUBMITTED, now)
-    except Overtaken:
-        return False
-    return True
+        return None
+    due_at = {first.id: max(first.due_at or 0, now + PATIENCE_MICROS)}
+    changes = [(one, {"state": State.SUBMITTED, "due_at": due_at.get(one.id)}) for one in payouts.values()]
+    attempts.permit(connection, rows, now)
+    return swap_each(connection, changes, now)[first.id].version
 
 
 def learn(connection: Connection, provider_key: str, answer: Answer, now: int) -> Payout:
@@ -92,19 +104,42 @@ def learn(connection: Connection, provider_key: str, answer: Answer, now: int) -
     rows = attempts.by_key(connection, [provider_key]).get(provider_key)
     if rows is None:
         raise missing("payout attempt", provider_key)
-    after = _learned(connection, [(row, answer) for row in rows], now, is_strict=True)
-    return after[next(row.payout_id for row in rows if row.provider_key == provider_key)]
+    known = get_each(connection, [row.payout_id for row in rows])
+    after = _learned(connection, [(row, answer) for row in rows], known, now, is_strict=True)
+    return after[_first_of(rows, provider_key)]
 
 
-def learn_each(connection: Connection, answers: Mapping[str, Answer], now: int) -> list[Payout]:
-    """Phase 3 of a group: the payouts as they now are. What is contradicted stays as it is, and the others go on."""
+def learn_each(
+    connection: Connection, answers: Mapping[str, Answer], now: int, versions: Mapping[str, int] | None = None
+) -> list[Payout]:
+    """Phase 3 of a group: the payouts as they now are. What is contradicted stays as it is, and the others go on.
+
+    `versions`: those of the claims under which was asked, by key. Who asked too long, and was overtaken, still tells
+    what was paid; that nothing was, or that nobody knows, is for whoever may be sending now to say.
+    """
     found = attempts.by_key(connection, answers)
-    said = [(row, answers[key]) for key, rows in found.items() for row in rows]
-    return list(_learned(connection, said, now, is_strict=False).values())
+    known = get_each(connection, [row.payout_id for rows in found.values() for row in rows])
+    heard = {
+        key: rows
+        for key, rows in found.items()
+        if versions is None
+        or not isinstance(answers[key], Absent | Refused | Unknown)
+        or known[_first_of(rows, key)].version == versions[key]
+    }
+    if len(heard) < len(found):
+        log.warning("payout_answers_overtaken", count=len(found) - len(heard))
+    said = [(row, answers[key]) for key, rows in heard.items() for row in rows]
+    return list(_learned(connection, said, known, now, is_strict=False).values())
 
 
-def _learned(connection: Connection, said: Sequence[Said], now: int, *, is_strict: bool) -> dict[str, Payout]:
-    known = get_each(connection, [row.payout_id for row, _ in said])
+def _first_of(rows: Sequence[Row[Any]], provider_key: str) -> str:
+    """Of the payouts that are one payment, the one whose own key it went out under."""
+    return next(str(row.payout_id) for row in rows if row.provider_key == provider_key)
+
+
+def _learned(
+    connection: Connection, said: Sequence[Said], known: dict[str, Payout], now: int, *, is_strict: bool
+) -> dict[str, Payout]:
     # To be paid captures the hold, again without effect: only what may give money back must know what became of it.
     asked = [known[row.payout_id].hold_id for row, answer in said if not isinstance(answer, Accepted | Settled)]
     held = holds.find_each(connection, asked)

@@ -1,14 +1,16 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from serving.decision import Action
 from serving.ledger import book, proofs
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.transfer import Account, AccountKind
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal, wallet
-from serving.payouts import attempts, phases, saga
+from serving.payouts import attempts, claims, phases, saga
+from serving.payouts.attempts import Attempt
 from serving.payouts.fake import FakeProvider, Fault
 from serving.payouts.provider import Answer
 from serving.payouts.runner import advance_payouts
@@ -25,6 +27,22 @@ WORDS = {
 }
 
 
+class Interrupted(FakeProvider):
+    """While a question is on its way, something else is done to the end: exact, without a thread."""
+
+    at_lookup: Callable[[], object] = staticmethod(lambda: None)
+    at_send: Callable[[], object] = staticmethod(lambda: None)
+
+    def lookup(self, key: str) -> Answer:
+        answer = super().lookup(key)
+        self.at_lookup()
+        return answer
+
+    def send(self, key: str, destination: str, amount_micros: int, currency: str) -> Answer:
+        self.at_send()
+        return super().send(key, destination, amount_micros, currency)
+
+
 class Town:
     """One database, one provider, one person with 9 yuan in the wallet."""
 
@@ -37,6 +55,9 @@ class Town:
     def provider(self, *faults: Fault) -> FakeProvider:
         return FakeProvider(self.folder / "provider.db", {"ann's bank": faults})
 
+    def interrupted(self, *faults: Fault) -> Interrupted:
+        return Interrupted(self.folder / "provider.db", {"ann's bank": faults})
+
     def withdraw(self, id_: str = "w", action: Action = "approve", amount: int = ASKED) -> str:
         with self.engine.begin() as connection:
             held = hold_withdrawal(connection, WithdrawalOrder(id_, "ann", amount, "CNY"), NOW)
@@ -44,8 +65,11 @@ class Town:
             saga.decide(connection, id_, action, f"{id_}/decision", NOW)
         return id_
 
-    def run(self, provider: FakeProvider, now: int = NOW) -> dict[State, int]:
-        return dict(advance_payouts(self.engine.begin, provider, now))
+    def run(self, provider: FakeProvider, now: int = NOW, clock: Callable[[], int] | None = None) -> dict[State, int]:
+        return dict(advance_payouts(self.engine.begin, provider, now, clock=clock))
+
+    def claimed(self, connection: Connection, now: int) -> list[Attempt]:
+        return claims.claim_each(connection, "fake", now)
 
     def state(self, id_: str = "w") -> State:
         with self.engine.begin() as connection:

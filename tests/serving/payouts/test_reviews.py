@@ -1,45 +1,29 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from serving.payouts import attempts, phases, reviews
-from serving.payouts.fake import FakeProvider, Fault
+from serving.payouts import claims, phases, reviews
+from serving.payouts.fake import Fault
 from serving.payouts.moves import IllegalMove
-from serving.payouts.provider import Accepted, Answer
+from serving.payouts.provider import Accepted
 from serving.payouts.reviews import PAYOUT_RULING
 from serving.payouts.saga import State
 
 DAY = 24 * 3_600 * 1_000_000
 NOW = 1_000 * DAY
 MINUTE = 60 * 1_000_000
+QUIET = reviews.QUIET_MICROS
 
 
-class Interrupted(FakeProvider):
-    """While a question is on its way, something else is done to the end: exact, without a thread."""
-
-    at_lookup: Callable[[], object] = staticmethod(lambda: None)
-    at_send: Callable[[], object] = staticmethod(lambda: None)
-
-    def lookup(self, key: str) -> Answer:
-        answer = super().lookup(key)
-        self.at_lookup()
-        return answer
-
-    def send(self, key: str, destination: str, amount_micros: int, currency: str) -> Answer:
-        self.at_send()
-        return super().send(key, destination, amount_micros, currency)
-
-
-def rule_unpaid(town: Any) -> State:
+def rule(town: Any, now: int = NOW + QUIET, *, is_paid: bool = False) -> State:
     with town.engine.begin() as connection:
-        return reviews.rule(connection, "w", "rita", "not in their books", NOW + MINUTE, is_paid=False).state
+        return reviews.rule(connection, "w", "rita", "seen in their books", now, is_paid=is_paid).state
 
 
-def doubtful(town: Any, *more: Fault) -> Interrupted:
+def doubtful(town: Any, *more: Fault) -> Any:
     """The first request was lost without an answer, and its key lives."""
-    provider = Interrupted(town.folder / "provider.db", {"ann's bank": (Fault.LOSE_REQUEST, *more)})
+    provider = town.interrupted(Fault.LOSE_REQUEST, *more)
     town.withdraw()
     assert town.run(provider) == {State.UNKNOWN: 1}
     return provider
@@ -97,8 +81,8 @@ def test_who_rules_gives_a_name_and_a_reason(town: Any, by: str, reason: str) ->
 
 def test_what_was_ruled_unpaid_while_it_was_looked_up_is_not_sent_again(town: Any) -> None:
     provider = doubtful(town)
-    provider.at_lookup = lambda: rule_unpaid(town)
-    assert town.run(provider, NOW + MINUTE) == {State.REFUSED: 1}
+    provider.at_lookup = lambda: rule(town)
+    assert town.run(provider, NOW + QUIET) == {State.REFUSED: 1}
     assert (provider.sendings(town.key()), provider.paid(), town.books()) == (1, [], "untouched")
 
 
@@ -113,12 +97,12 @@ def test_nobody_rules_upon_what_is_being_sent_again(town: Any) -> None:
     provider = doubtful(town)
     refused = []
 
-    def rule() -> None:
+    def try_to() -> None:
         with pytest.raises(IllegalMove, match="only what is unknown is ruled upon") as refusal:
-            rule_unpaid(town)
+            rule(town)
         refused.append(refusal.value.status)
 
-    provider.at_send = rule
+    provider.at_send = try_to
     assert town.run(provider, NOW + MINUTE) == {State.SETTLED: 1}
     assert (refused, len(provider.paid()), town.books()) == ([409], 1, "paid")
 
@@ -127,13 +111,14 @@ def test_what_was_sent_again_without_an_answer_can_be_ruled_upon(town: Any) -> N
     provider = doubtful(town, Fault.LOSE_REQUEST)
     assert town.run(provider, NOW + MINUTE) == {State.UNKNOWN: 1}
     assert provider.sendings(town.key()) == 2
-    assert rule_unpaid(town) is State.REFUSED
+    assert rule(town, NOW + MINUTE + QUIET) is State.REFUSED
 
 
 def test_what_was_about_to_be_sent_again_when_all_stopped_is_paid_once(town: Any) -> None:
     provider = doubtful(town)
     with town.engine.begin() as connection:
-        assert phases.reopen(connection, attempts.key_of("w"), NOW + MINUTE)
+        (claimed,) = claims.claim_each(connection, "fake", NOW + MINUTE)
+        assert phases.reopen(connection, claimed.provider_key, claimed.version, NOW + MINUTE)
     assert town.state() is State.SUBMITTED
-    assert town.run(provider, NOW + MINUTE) == {State.SETTLED: 1}
+    assert town.run(provider, NOW + 2 * MINUTE) == {State.SETTLED: 1}
     assert (len(provider.paid()), town.books()) == (1, "paid")

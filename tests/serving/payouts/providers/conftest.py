@@ -92,6 +92,7 @@ class Rig:
             destination=person or self.people(1),
             amount_micros=self.amount_micros,
             currency=self.currency,
+            version=1,
             is_first=is_first,
         )
         provider: Provider = self.provider
