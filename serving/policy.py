@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from features.money import exponent_of
+from features.written import NotYaml, read_yaml
 from serving.policy_money import (
     Amount,
     ExposurePolicy,
@@ -199,9 +199,9 @@ def load_policy(file: Path = DEFAULT) -> Policy:
     """Read and check a policy file. Raises PolicyError, which names each bad key."""
     text = file.read_bytes()
     try:
-        body = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise PolicyError(f"{file} is not YAML: {error}") from None
+        body = read_yaml(text)
+    except NotYaml as error:
+        raise PolicyError(f"{file} {error}") from None
     if not isinstance(body, dict):
         raise PolicyError(
             f"{file} is no policy: it has to hold keys and values as {DEFAULT.name}, the shipped one, does"

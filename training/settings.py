@@ -4,14 +4,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
+from features.written import NotYaml, read_yaml
 
 Record = TypeVar("Record")
 
 
 def read_settings(kind: type[Record], file: Path) -> Record:
     """The record in `file`. Raises ValueError naming the keys that are missing or unknown, and what `kind` refuses."""
-    read = yaml.safe_load(file.read_text()) or {}
+    try:
+        read = read_yaml(file.read_bytes()) or {}
+    except NotYaml as error:
+        raise ValueError(f"{file} {error}") from None
     record: Any = kind
     known = {field.name for field in fields(record)}
     if not isinstance(read, dict) or read.keys() != known:

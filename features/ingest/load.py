@@ -1,32 +1,20 @@
 """Finds a mapping and reads its YAML, in which every scalar is text, as in a CSV file: `bad: 1` means the text 1."""
 
-from collections.abc import Hashable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
 from pydantic import ValidationError
 
 from features.ingest.errors import IngestError, MappingError, nearest
 from features.ingest.mapping import Mapping
+from features.written import NotYaml, read_yaml
 
 MAPPING_BYTES_MAX: Final = 64 * 1024
 ERRORS_SHOWN_MAX: Final = 5
 OWN_MAPPING: Final = "mapping.yaml"
 DATA_SUFFIXES: Final = (".csv", ".tsv", ".csv.gz", ".parquet")
 _SHIPPED = resources.files("features.ingest").joinpath("mappings")
-
-
-class _TextLoader(yaml.BaseLoader):
-    """No guessing of types (`on`, `no` and dates stay text), and a key given twice is an error, not a silent loss."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [str(key) for key in keys if keys.count(key) > 1]
-        if twice:
-            raise MappingError(f"{twice[0]} is given twice{node.start_mark}; keep one of them")
-        return super().construct_mapping(node, deep)
 
 
 def shipped() -> list[str]:
@@ -52,9 +40,9 @@ def load_mapping(name_or_path: str | Path) -> Mapping:
 def parse_mapping(text: str, origin: str) -> Mapping:
     """The mapping written in `text`; `origin` names it in errors. Raises MappingError."""
     try:
-        body = yaml.load(text, Loader=_TextLoader)  # noqa: S506  # a BaseLoader: it makes text, lists and dicts only
-    except yaml.YAMLError as error:
-        raise MappingError(f"{origin} is not YAML: {error}") from None
+        body = read_yaml(text, is_all_text=True)
+    except NotYaml as error:
+        raise MappingError(f"{origin} {error}") from None
     if not isinstance(body, dict):
         raise MappingError(f"{origin} must hold keys such as name, target and events; see features/ingest/README.md")
     try:

@@ -1,17 +1,16 @@
 """The short YAML file that says how the columns of somebody's statement are to be read."""
 
-from collections.abc import Hashable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from features.ingest.conversions import EPOCH_UNITS
 from features.ingest.errors import nearest
 from features.ingest.mapping import Duration, Part, Read, Values, When
 from features.money import exponent_of
+from features.written import NotYaml, read_yaml
 from serving.payouts.reconciliation.causes import Side
 from serving.payouts.reconciliation.rows import LineState
 
@@ -116,16 +115,6 @@ class StatementMapping(Part):
         return list(dict.fromkeys(name for name in used if name is not None))
 
 
-class _TextLoader(yaml.BaseLoader):
-    """Every scalar is text, and a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if twice := [str(key) for key in keys if keys.count(key) > 1]:
-            raise StatementError(f"{twice[0]} is given twice{node.start_mark}; keep one of them")
-        return super().construct_mapping(node, deep)
-
-
 def shipped() -> list[str]:
     """The names of the mappings that come with Assay."""
     return sorted(item.name.removesuffix(".yaml") for item in _SHIPPED.iterdir() if item.name.endswith(".yaml"))
@@ -149,9 +138,9 @@ def load_mapping(name_or_path: str) -> StatementMapping:
 def parse_mapping(text: str, origin: str) -> StatementMapping:
     """`origin` names the mapping in errors. Raises StatementError."""
     try:
-        body = yaml.load(text, Loader=_TextLoader)  # noqa: S506  # a BaseLoader: it makes text, lists and dicts only
-    except (yaml.YAMLError, RecursionError) as error:
-        raise StatementError(f"{origin} is not YAML: {error}") from None
+        body = read_yaml(text, is_all_text=True)
+    except NotYaml as error:
+        raise StatementError(f"{origin} {error}") from None
     if not isinstance(body, dict):
         raise StatementError(f"{origin} must hold keys such as name, side, amount and occurred_at")
     try:

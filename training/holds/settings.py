@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from features.written import NotYaml, read_yaml
 
 DEFAULT: Final = Path(__file__).with_name("holds.yaml")
 
@@ -57,9 +58,9 @@ def load_settings(file: Path | None = None) -> Settings:
     """The shipped settings for None. Raises HoldsError, naming each bad key."""
     place = file or DEFAULT
     try:
-        return Settings.model_validate(yaml.safe_load(place.read_text("utf-8")))
+        return Settings.model_validate(read_yaml(place.read_bytes()))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors())
         raise HoldsError(f"{place}: {wrong}") from None
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise HoldsError(f"{place} is not YAML: {error}") from None
+    except NotYaml as error:
+        raise HoldsError(f"{place} {error}") from None

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from features.written import NotYaml, read_yaml
 from training.ltv.purchases import PurchasesError
 
 DEFAULT: Final = Path(__file__).with_name("costs.yaml")
@@ -43,12 +43,12 @@ def load_costs(file: Path | None) -> PersonCosts:
     """The shipped costs for None. Raises PurchasesError, naming each bad key."""
     place = file or DEFAULT
     try:
-        return PersonCosts.model_validate(yaml.safe_load(place.read_text("utf-8")))
+        return PersonCosts.model_validate(read_yaml(place.read_bytes()))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'costs'}: {one['msg']}" for one in error.errors())
         raise PurchasesError(f"{place}: {wrong}") from None
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise PurchasesError(f"{place} is not YAML: {error}") from None
+    except NotYaml as error:
+        raise PurchasesError(f"{place} {error}") from None
 
 
 def acquisition_cap(lower_value: float, days: float, costs: PersonCosts) -> float:

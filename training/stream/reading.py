@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-import yaml
 
 from features.ingest.load import load_mapping, shipped
 from features.ingest.mapping import EventMapping
+from features.written import NotYaml, read_yaml
 from training.stream.payments import NAMED, Payments, PaymentsError, columns_of, payments_of
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
@@ -64,9 +64,9 @@ def read_columns(mapping: str | Path) -> dict[str, str]:
 
 def _yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise PaymentsError(f"{path} is not YAML: {error}") from None
+        return read_yaml(path.read_bytes())
+    except NotYaml as error:
+        raise PaymentsError(f"{path} {error}") from None
 
 
 def _from_ingest(mapping: str | Path) -> dict[str, str]:

@@ -107,7 +107,7 @@ def _node(told: EvmSettings, secrets: Secrets) -> str:
     try:
         assert_address(address)
     except ValueError as wrong:
-        raise bad(told, "base_url_from", f"in the variable, {wrong}") from None
+        raise bad(told, "base_url_from", f"the address in {told.base_url_from} {wrong}") from None
     return address
 
 

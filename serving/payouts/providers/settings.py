@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from features.money import exponent_of
+from features.written import NotYaml, read_yaml
 from serving.payouts.providers.limits import Pace
 from serving.payouts.providers.transport import Manners, assert_address
 from serving.policy_payouts import FeeRule, PayoutPolicy, Route
+from serving.problems import said
 
 VARIABLE: Final = "ASSAY_PAYOUT_PROVIDERS"
 BURST_MAX: Final = 50
@@ -48,6 +49,8 @@ def _currency(code: str) -> str:
 
 def _address(url: str) -> str:
     assert_address(url)
+    if "?" in url or "#" in url:
+        raise ValueError("must end with its path: remove what follows ? or #")
     return url
 
 
@@ -200,8 +203,9 @@ class _File(_Section):
     def _each_once(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
         if not providers:
             raise ValueError(f"name those who pay, as {EXAMPLE} does, or unset {VARIABLE}: then a fake pays nobody")
-        if len({one.name for one in providers}) < len(providers):
-            raise ValueError("name each provider once: two accounts at one provider are two services")
+        names = [one.name for one in providers]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{twice} is named twice: two accounts at one provider are two services")
         return providers
 
 
@@ -260,15 +264,13 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> tuple[Provider
 def read_settings(file: Path) -> tuple[ProviderSettings, ...]:
     """Raises `ProvidersError`."""
     try:
-        told = yaml.safe_load(file.read_bytes())
+        told = read_yaml(file.read_bytes())
     except OSError as failure:
         raise ProvidersError(
             f"{VARIABLE}: {file} cannot be read ({failure.strerror}): name a file as {EXAMPLE}"
         ) from None
-    except (yaml.YAMLError, UnicodeError) as error:
-        # The library's own words show the line, and with it what may be a secret.
-        mark = getattr(error, "problem_mark", None)
-        raise ProvidersError(f"{VARIABLE}: {file} is not YAML{f', line {mark.line + 1}' if mark else ''}") from None
+    except NotYaml as error:  # its own words may show what is a secret
+        raise ProvidersError(f"{VARIABLE}: {file} is not YAML{error.place}: {error.remedy}") from None
     try:
         return _File.model_validate(told if isinstance(told, dict) else {"providers": told}).providers
     except ValidationError as error:
@@ -284,8 +286,8 @@ def paying(policy: PayoutPolicy, told: tuple[ProviderSettings, ...]) -> PayoutPo
 
 
 _SAID: Final = {
-    "missing": "is required",
     "extra_forbidden": "is no field of it: remove it, or correct its name",
+    "invalid_key": "is no name of a field: remove it, or correct it",
     "union_tag_not_found": "needs a name: paypal, stripe, alipay, voucher or evm",
     "union_tag_invalid": "name must be paypal, stripe, alipay, voucher or evm",
 }
@@ -295,4 +297,4 @@ def _said(error: Any) -> str:
     names = ("paypal", "stripe", "alipay", "voucher", "evm")
     place, *rest = [one for one in error["loc"] if one not in names] or ["providers"]
     path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in rest)
-    return f"{place}{path}: {_SAID.get(error['type'], error['msg'].removeprefix('Value error, '))}"
+    return f"{place}{path}: {_SAID.get(error['type']) or said(error)}"

@@ -28,6 +28,7 @@ REPLY_BYTES_MAX: Final = 64 * 2**20  # a page of 1,000 items is well below 2 MiB
 TOO_MANY: Final = 429
 FAILED: Final = 500
 _CREDENTIALS: Final = frozenset({401, 403})
+PORT_MAX: Final = 65_535
 
 log = structlog.get_logger()
 
@@ -273,10 +274,15 @@ def assert_address(base_url: str) -> None:
     """
     try:
         address = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        raise ValueError("base_url is no address: it begins with https://") from None
-    is_here = address.host in {"127.0.0.1", "localhost", "::1"}
-    if not address.host or not (address.scheme == "https" or (address.scheme == "http" and is_here)):
-        raise ValueError("base_url must begin with https://, or with http:// on this machine")
+        host = address.host
+    except (httpx.InvalidURL, UnicodeError):  # the latter for a host that no name server could be asked for
+        raise ValueError("is no address: write it as https://api.example.com, or with :443 behind the host") from None
+    is_here = host in {"127.0.0.1", "localhost", "::1"}
+    if not host or not (address.scheme == "https" or (address.scheme == "http" and is_here)):
+        raise ValueError("must begin with https://, or with http:// on this machine")
+    if address.port is not None and not 0 < address.port <= PORT_MAX:
+        raise ValueError(f"has a port that there is not: write one of 1 to {PORT_MAX}, or none")
+    if any(one.isspace() for one in base_url):
+        raise ValueError("must hold no blank: remove it")
     if address.userinfo:
-        raise ValueError("base_url must hold no password: pass it as the provider's own setting")
+        raise ValueError("must hold no password: pass it as the provider's own setting")

@@ -44,6 +44,7 @@ outcome:
         ("target: fraud", "target: fraud\ntarget: reversal", "target is given twice"),
         ("kind: purchase", 'kind: purchase\n    id: "a{"', "events.0.id: must be text with column names in braces"),
         ("name: shop", "name: [", "is not YAML"),
+        ("name: shop", f"name: {'[' * 5_000}", "is not YAML: it is nested too deep"),
     ],
 )
 def test_a_wrong_key_is_named_with_its_remedy(wrong: str, right: str, expected: str) -> None:

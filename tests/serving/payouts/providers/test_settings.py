@@ -39,6 +39,7 @@ VOUCHER = {
 TOKEN = {"address": "0x" + "ab" * 20, "decimals": 6, "currency": "USD", "chain_id": 1}
 EVM = {"name": "evm", "base_url_from": "EVM_NODE", "private_key_from": "EVM_KEY", "token": TOKEN}
 EVM |= {"gas": {"fee_wei_max": 60 * 10**9}}
+NO_ADDRESSES = ("https://x.com:abc", "https://xn--", "https://[::1", "https://x.com/\0")
 ENVIRONMENT = {
     "PAYPAL_CLIENT_SECRET": SECRET,
     "STRIPE_API_KEY": SECRET,
@@ -139,9 +140,9 @@ def test_deadline_and_pace_have_a_default_and_a_least(told: Told, field: str) ->
         (STRIPE | {"api_key_from": SECRET}, "providers[0].api_key_from: name the environment variable"),
         (
             STRIPE | {"base_url": f"http://{SECRET}.example.com"},
-            "providers[0].base_url: base_url must begin with https",
+            "providers[0].base_url: must begin with https",
         ),
-        (STRIPE | {"base_url": f"https://me:{SECRET}@x.com"}, "providers[0].base_url: base_url must hold no password"),
+        (STRIPE | {"base_url": f"https://me:{SECRET}@x.com"}, "providers[0].base_url: must hold no password"),
         (STRIPE | {"currencies": [SECRET]}, "providers[0].currencies[0]: "),
         (STRIPE | {"kinds": [SECRET]}, "providers[0].kinds[0]: "),
         (STRIPE | {"fees": {"USD": {"fixed_micros": 1}}}, "providers[0].fees.USD.paid_by: is required"),
@@ -152,6 +153,14 @@ def test_deadline_and_pace_have_a_default_and_a_least(told: Told, field: str) ->
         (EVM | {"gas": {}}, "providers[0].gas.fee_wei_max: is required"),
         (EVM | {"currencies": ["EUR"]}, "providers[0]: currencies must be the token's own"),
         (VOUCHER | {"base_url": SECRET}, "providers[0].base_url: "),
+        *((VOUCHER | {"base_url": url}, "providers[0].base_url: is no address: ") for url in NO_ADDRESSES),
+        *((VOUCHER | {"base_url": f"https://x.com:{port}"}, "base_url: has a port that") for port in (0, 65_536, -1)),
+        (VOUCHER | {"base_url": "https://x.com/a b"}, "providers[0].base_url: must hold no blank"),
+        (VOUCHER | {"base_url": f"https://x.com/?key={SECRET}"}, "providers[0].base_url: must end with its path"),
+        (STRIPE | {"deadline_seconds": 10**400}, "providers[0].deadline_seconds: must be a number"),
+        (STRIPE | {"kinds": "email"}, "providers[0].kinds: must be a list"),
+        (STRIPE | {5: 6}, "providers[0][5]: is no name of a field"),
+        (5, "providers[0]: must be an object"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_field_and_remedy(told: Told, provider: Any, said: str) -> None:
@@ -159,7 +168,7 @@ def test_what_cannot_be_meant_is_refused_by_field_and_remedy(told: Told, provide
 
 
 def test_a_provider_is_named_once_and_one_is_named(told: Told) -> None:
-    assert "name each provider once" in refusal(told(STRIPE, STRIPE))
+    assert "stripe is named twice" in refusal(told(STRIPE, STRIPE))
     assert "providers: " in refusal(told())
 
 
@@ -169,7 +178,16 @@ def test_a_provider_is_named_once_and_one_is_named(told: Told) -> None:
         (f"providers: [\n  {SECRET}: {{", "is not YAML, line"),
         (f"{SECRET}", "providers: "),
         (f"{SECRET}: 5\nproviders: []", f"{VARIABLE}: "),
-        ("providers: 5", "providers: "),
+        ("providers: 5", "providers: must be a list"),
+        ("providers: []\nprovider: []", "provider: is no field of it: remove it, or correct its name"),
+        (
+            f"providers:\n- name: stripe\n  api_key_from: {SECRET}\n  name: evm",
+            "is not YAML, line 4: give each key once",
+        ),
+        ("providers:\n- name: 2026-13-45", "is not YAML, line 2: correct the date, number or tag there"),
+        ("providers:\n- name: " + "9" * 5_000, "is not YAML, line 2: correct the date, number or tag there"),
+        ("[" * 5_000, "is not YAML: nest it as the shipped one"),
+        ("providers: \0", "is not YAML: save it as text in UTF-8"),
     ],
 )
 def test_a_file_of_another_form_is_refused_without_being_shown(tmp_path: Path, text: str, said: str) -> None:
