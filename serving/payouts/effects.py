@@ -136,7 +136,9 @@ _NOTHING_NEW: Final[Mapping[type, frozenset[State]]] = {
 
 def _columns(one: Due) -> dict[str, Any]:
     target = one.effect.target
-    return {"state": target, "due_at": None if target in OVER else one.payout.due_at}
+    if target in OVER:
+        return {"state": target, "due_at": None, "waits_for": None}
+    return {"state": target, "due_at": one.payout.due_at, "waits_for": one.payout.waits_for}
 
 
 def _reverse(connection: Connection, payout: Payout, now: int) -> None:

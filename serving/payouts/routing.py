@@ -1,7 +1,8 @@
 """Payouts that no configured provider was promised find one, or wait in plain sight; none is lost, none is refused.
 
 So waits what was asked for before its destination was kept, and what was promised to a provider that is configured no
-more. What such a provider has begun stays its own for ever, for only it can say what became of it.
+more. What such a provider has begun stays its own for ever, for only it can say what became of it,
+or a person who has looked in its books: see reviews.py.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Payouts of which nobody can say what became of them, for a person to look at the provider's own books, and to say."""
+"""Payouts that no machine can end, for a person to look and to say: see serving/payouts/reviews.py."""
 
 from typing import Annotated, Any
 
@@ -24,24 +24,32 @@ class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class UnknownPayout(_Body):
+class WaitingPayout(_Body):
     """Found in the provider's books by its key: PayPal's sender_item_id, Stripe's transfer_group, Alipay's out_biz_no,
-    a voucher's external_id.
+    a voucher's external_id. What nobody has begun has no key, and is in nobody's books.
     """
 
     payout_id: str
     user_id: str
     amount_micros: int
     currency: str
+    state: str = Field(description="unknown: nobody can say what became of it. submitted: see waits_for")
+    waits_for: str | None = Field(
+        description="provider_needed: who has begun to pay it, or could pay it, is configured no more. confirmed_hit: "
+        "a reviewer has found the person on a list; the money stays held until somebody rules, or clears the hit"
+    )
     provider: str
-    provider_key: str
+    provider_key: str | None
     provider_reference: str | None
     requested_at: AwareDatetime
-    attempted_at: AwareDatetime
+    attempted_at: AwareDatetime | None
+    unpaid_from: AwareDatetime = Field(
+        description="from then on it can be ruled that it never was paid: what was sent a moment ago may be on its way"
+    )
 
 
-class UnknownAnswer(_Body):
-    payouts: list[UnknownPayout] = Field(description="the oldest first")
+class WaitingAnswer(_Body):
+    payouts: list[WaitingPayout] = Field(description="the oldest first")
 
 
 class Ruling(_Body):
@@ -50,38 +58,50 @@ class Ruling(_Body):
     payout_id: Id
     is_paid: bool = Field(
         description="true: the provider's books show that it was paid. false: they show that it never was, and it "
-        "never will be; the money is the person's again, who may withdraw anew"
+        "never will be, or nobody has begun to pay it and nobody shall; the money is in the person's wallet again"
     )
-    ruled_by: Name = Field(description="the name of the person who has looked")
+    ruled_by: Name = Field(description="the name of the person who has looked, and answers for it")
     reason: Annotated[
         str,
         StringConstraints(min_length=1, max_length=reviews.REASON_CHARACTERS_MAX, pattern=LINES, strip_whitespace=True),
-    ] = Field(description="what was seen there")
+    ] = Field(description="what was seen, and where")
 
 
 class RulingAnswer(_Body):
     payout_id: str
-    state: str = Field(description="settled | refused")
+    state: str = Field(description="settled | refused | returned: it had been accepted, and came back")
 
 
 @router.get("/v1/payout-rulings", responses=refusals(401, 403, 422, 500))
-def unknown_payouts(
+def waiting_payouts(
     request: Request,
     before: Annotated[Instant | None, Query(description="asked for before this; now if left out")] = None,
     limit: Annotated[int, Query(ge=1, le=reviews.LISTED_MAX)] = 100,
-) -> UnknownAnswer:
-    """Payouts that wait for a ruling. Needs the operator's key. Those of the last hours may still be answered for."""
+) -> WaitingAnswer:
+    """Payouts that wait for a ruling: unknown ones, those of a provider that is configured no more, and those of people
+    whom a reviewer has found on a list. Needs the operator's key. Those of the last hours may still be answered for.
+    """
     parts = parts_of(request)
     instant = micros_of(before) if before else parts.clock()
     with reading(parts.engine) as connection:
-        payouts = reviews.unknown(connection, instant, limit)
+        payouts = reviews.waiting(connection, instant, limit)
         tried = {row.payout_id: row for row in attempts.of_payouts(connection, [one.id for one in payouts])}
-    return UnknownAnswer(payouts=[_unknown(one, tried[one.id]) for one in payouts])
+    return WaitingAnswer(payouts=[_waiting(one, tried.get(one.id)) for one in payouts])
 
 
 @router.post("/v1/payout-rulings", response_model=RulingAnswer, responses=RULINGS)
 async def rule_payout(body: Ruling, request: Request, key: Key) -> Response:
-    """Say what became of an unknown payout, and of all that went out with it. Needs the operator's key."""
+    """End a payout that no machine can end, and all that went out with it. Needs the operator's key.
+
+    **Unknown**, or begun by a provider that is configured no more: look in the provider's books. `is_paid: true`
+    settles it; `is_paid: false` gives the money back, and is refused with 409 `still-sending` for a quarter of an hour
+    after it was last sent. **Not begun and parked**, whatever it waits for: `is_paid: false` refuses it.
+
+    So ends a payout after a **confirmed hit** in a list of sanctioned names. Until a person rules, the money stays
+    held; ruled upon, it is back in the wallet, where it stays: while the hit is confirmed each
+    further payout of the person is held in the same way. To pay after all, clear the hit with
+    `POST /v1/screening/hits/{hit_id}/rulings`.
+    """
 
     def work(unit: Unit) -> RulingAnswer:
         ruled = reviews.rule(
@@ -92,15 +112,18 @@ async def rule_payout(body: Ruling, request: Request, key: Key) -> Response:
     return await once(request, key, body, work)
 
 
-def _unknown(payout: Payout, tried: Row[Any]) -> UnknownPayout:
-    return UnknownPayout(
+def _waiting(payout: Payout, tried: Row[Any] | None) -> WaitingPayout:
+    return WaitingPayout(
         payout_id=payout.id,
         user_id=payout.user_id,
         amount_micros=payout.amount_micros,
         currency=payout.currency,
-        provider=tried.provider,
-        provider_key=tried.bundle or tried.provider_key,
-        provider_reference=tried.provider_reference,
+        state=payout.state,
+        waits_for=payout.waits_for,
+        provider=tried.provider if tried else payout.provider or "",
+        provider_key=(tried.bundle or tried.provider_key) if tried else None,
+        provider_reference=tried.provider_reference if tried else None,
         requested_at=instant_of(payout.created_at),
-        attempted_at=instant_of(tried.created_at),
+        attempted_at=instant_of(tried.created_at) if tried else None,
+        unpaid_from=instant_of(reviews.quiet_at(tried) if tried else payout.created_at),
     )

@@ -104,6 +104,9 @@ def hit(hit_id: IdInPath, request: Request) -> HitAnswer:
 async def rule(hit_id: IdInPath, body: HitRuling, request: Request, key: Key) -> Response:
     """Say whether a person is the one listed; what waited is looked at again at once. A ruling may be corrected by
     another, and both are kept. Needs the operator's key.
+
+    `confirmed` holds the person's payouts, those to come, too, until it is corrected: nothing is paid, and nothing
+    given back. `GET /v1/payout-rulings` lists what is held so, and a ruling there ends a payout.
     """
     seal = parts_of(request).seal
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from serving.database import reading
 from serving.ledger.refusals import Conflicting
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
-from serving.payouts import saga
+from serving.payouts import reviews, saga
 from serving.payouts.attempts import PAYOUT_ATTEMPT, key_of
 from serving.payouts.claims import PATIENCE_MICROS, claim_each
 from serving.payouts.desk import DESTINATION_NEEDED, Desk
@@ -144,21 +144,60 @@ def test_other_accounts_of_the_same_person_count(town: Any) -> None:
     assert run(town, town.provider(), STRICT, NOW + 5 * MINUTE) == {State.SETTLED: 1}
 
 
-def test_a_possible_hit_waits_for_a_reviewer_and_is_not_refused(town: Any) -> None:
-    town.withdraw()
-    prove(town)
+def suspect(town: Any) -> None:
     with town.engine.begin() as connection:
         persons.record(connection, "ann", Person(("Ann Lee",)), SEAL, NOW)
         known = persons.find(connection, "ann")
         assert known is not None
         hits.announce(connection, FakeScreen().version, NOW)
         hits.record(connection, known, FakeScreen().version, None, SEAL, NOW)
+
+
+def test_a_possible_hit_waits_for_a_reviewer_and_is_not_refused(town: Any) -> None:
+    town.withdraw()
+    prove(town)
+    suspect(town)
     assert run(town, town.provider(), STRICT) == {}
     assert (town.state(), reason(town)) == (State.SUBMITTED, Reason.POSSIBLE_HIT)
     with town.engine.begin() as connection:
         (hit,) = hits.open_hits(connection)
         hits.answer(connection, hit, hits.HitState.CLEARED, "rita", "another person", SEAL, NOW)
     assert run(town, town.provider(), STRICT) == {State.SETTLED: 1}, "the answer wakes what waited for it"
+
+
+def test_a_confirmed_hit_holds_the_money_until_a_person_rules_and_then_it_stays_in_the_wallet(town: Any) -> None:
+    prove(town)
+    suspect(town)
+    town.withdraw()
+    with town.engine.begin() as connection:
+        (hit,) = hits.open_hits(connection)
+        hits.answer(connection, hit, hits.HitState.CONFIRMED, "rita", "the same passport", SEAL, NOW)
+    for days in (0, 30, 365):
+        assert run(town, town.provider(), STRICT, NOW + days * DAY) == {}
+        assert (town.books(), reason(town)) == ("held", Reason.CONFIRMED_HIT)
+    later = NOW + 400 * DAY
+    with town.engine.begin() as connection:
+        assert [one.id for one in reviews.waiting(connection, later)] == ["w"]
+        with pytest.raises(IllegalMove, match="can only be ruled not paid"):
+            reviews.rule(connection, "w", "omar", "licence 7", later, is_paid=True)
+        reviews.rule(connection, "w", "omar", "licence 7", later, is_paid=False)
+        assert reviews.waiting(connection, later) == []
+    assert (town.state(), town.books(), reason(town)) == (State.REFUSED, "untouched", None)
+    town.withdraw("again")
+    assert run(town, town.provider(), STRICT, later) == {}
+    assert (town.books(), reason(town, "again")) == ("held", Reason.CONFIRMED_HIT)
+
+
+def test_what_is_parked_and_not_begun_can_be_given_back_and_what_is_not_parked_cannot(town: Any) -> None:
+    town.withdraw()
+    with town.engine.begin() as connection, pytest.raises(IllegalMove, match="only what is unknown"):
+        reviews.rule(connection, "w", "rita", "the person asked", NOW, is_paid=False)
+    run(town, town.provider(), Desk(vault=Vault(SEAL)))
+    assert reason(town) == DESTINATION_NEEDED
+    with town.engine.begin() as connection:
+        assert reviews.rule(connection, "w", "rita", "the person asked", NOW, is_paid=False).state is State.REFUSED
+    assert run(town, town.provider(), Desk(), NOW + DAY) == {}
+    assert town.books() == "untouched"
 
 
 def test_a_destination_is_kept_sealed_and_opened_only_to_pay(town: Any) -> None:

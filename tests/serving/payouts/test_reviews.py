@@ -44,11 +44,11 @@ def lose(town: Any, id_: str = "w") -> Any:
 def test_a_person_ends_what_nobody_can_say(town: Any, is_paid: bool, state: State, books: str) -> None:
     lose(town)
     with town.engine.begin() as connection:
-        assert [payout.id for payout in reviews.unknown(connection, NOW + DAY)] == ["w"]
-        assert reviews.unknown(connection, NOW) == []
+        assert [payout.id for payout in reviews.waiting(connection, NOW + DAY)] == ["w"]
+        assert reviews.waiting(connection, NOW) == []
         ruled = reviews.rule(connection, "w", "rita", "seen in the provider's books", NOW + 2 * DAY, is_paid=is_paid)
         kept = connection.execute(select(PAYOUT_RULING)).one()
-        assert reviews.unknown(connection, NOW + 9 * DAY) == []
+        assert reviews.waiting(connection, NOW + 9 * DAY) == []
     assert (ruled.state, town.books()) == (state, books)
     assert (kept.ruled_by, kept.is_paid) == ("rita", is_paid)
 

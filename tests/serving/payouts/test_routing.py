@@ -2,16 +2,20 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from serving.database import reading
+from serving.ledger import book, proofs
+from serving.ledger.transfer import Account, AccountKind
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
-from serving.payouts import saga
+from serving.payouts import reviews, saga
 from serving.payouts.desk import DESTINATION_NEEDED, PROVIDER_NEEDED, Desk
 from serving.payouts.destinations import Vault
 from serving.payouts.duties import Books, payout_duties
 from serving.payouts.fake import FakeProvider, Fault
 from serving.payouts.identity.sealing import Seal
+from serving.payouts.moves import IllegalMove
 from serving.payouts.provider import Provider
 from serving.payouts.routing import strangers
 from serving.payouts.saga import PAYOUT, PaidBy, PayoutOrder, State, Terms
@@ -141,6 +145,54 @@ def test_what_a_provider_that_is_gone_has_begun_stays_its_own(town: Any) -> None
     found = payout(town, "mail")
     assert (found.state, found.waits_for) == (State.SETTLED, None)
     assert house.paid() == {"bank": ["ann@example.com"]}
+
+
+@pytest.mark.parametrize("fault", [Fault.SETTLE_LATER, Fault.LOSE_REQUEST])
+@pytest.mark.parametrize("is_paid", [True, False])
+def test_a_person_ends_what_a_provider_that_is_gone_has_begun(town: Any, fault: Fault, is_paid: bool) -> None:
+    withdraw(town, "mail", Terms("bank"))
+    keep(town, "mail", "ann@example.com")
+    house = House(town, "bank", faults=(fault,))
+    house.round()
+    was_accepted = fault is Fault.SETTLE_LATER
+    later = House(town, "chain")
+    later.now = NOW + 20 * MINUTE
+    with town.engine.begin() as connection:
+        if was_accepted:
+            with pytest.raises(IllegalMove, match="submitted"):
+                reviews.rule(connection, "mail", "rita", "seen", later.now, is_paid=is_paid)
+    later.round()
+    with town.engine.begin() as connection:
+        assert [one.id for one in reviews.waiting(connection, later.now)] == ["mail"]
+        reviews.rule(connection, "mail", "rita", "seen in the bank's books", later.now, is_paid=is_paid)
+        assert reviews.waiting(connection, later.now) == []
+    unpaid = State.RETURNED if was_accepted else State.REFUSED
+    found = payout(town, "mail")
+    assert (found.state, found.waits_for) == (State.SETTLED if is_paid else unpaid, None)
+    with town.engine.begin() as connection:
+        assert proofs.check(connection) == []
+        paid = book.balance(connection, Account(AccountKind.PROVIDER_CASH, "bank", "CNY")).posted_micros
+        assert paid == (1_000_000 if is_paid else 0)
+    assert town.amounts()[:3] == (8_000_000 if is_paid else 9_000_000, 0, 0)
+
+
+def test_a_whole_bundle_of_a_provider_that_is_gone_follows_a_ruling_upon_any_of_it(town: Any) -> None:
+    for id_ in ("one", "two"):
+        with town.engine.begin() as connection:
+            held = hold_withdrawal(connection, WithdrawalOrder(id_, "ann", 1_000_000, "CNY"), NOW)
+            saga.start(connection, PayoutOrder(id_, held.id, "digest", Terms("bank", bundle_micros=1)), NOW)
+            saga.decide(connection, id_, "approve", f"{id_}/decision", NOW)
+            VAULT.keep(connection, "digest", "ann@example.com", NOW)
+    house = House(town, "bank", faults=(Fault.SETTLE_LATER,))
+    house.now = NOW + 1
+    house.round()
+    later = House(town, "chain")
+    later.now = NOW + 20 * MINUTE
+    later.round()
+    with town.engine.begin() as connection:
+        reviews.rule(connection, "two", "rita", "not in their books", later.now, is_paid=False)
+    assert {payout(town, id_).state for id_ in ("one", "two")} == {State.RETURNED}
+    assert town.amounts() == (9_000_000, 0, 0, 0)
 
 
 def test_only_names_with_payouts_that_are_due_are_strangers(town: Any) -> None:

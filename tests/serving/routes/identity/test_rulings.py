@@ -91,7 +91,14 @@ def test_a_possible_hit_waits_for_a_reviewer_who_frees_it(office_in_each: Any) -
     assert office.shop.post(rulings, corrected, "r-2").json()["state"] == "confirmed"
     (first, second) = office.shop.client.get(f"/v1/screening/hits/{hit['hit_id']}").json()["rulings"]
     assert (first["reason"], second["decided_by"]) == ("another birthday", "omar")
-    assert office.payout(office.ask(LIMIT // 2)) == ("submitted", "confirmed_hit")
+    held = office.ask(LIMIT // 2)
+    assert office.payout(held) == ("submitted", "confirmed_hit")
+    waiting = office.shop.client.get("/v1/payout-rulings", params={"before": "2100-01-01T00:00:00Z"})
+    (listed,) = waiting.json()["payouts"]
+    assert (listed["payout_id"], listed["waits_for"], listed["provider_key"]) == (held, "confirmed_hit", None)
+    end = {"payout_id": held, "is_paid": False, "ruled_by": "omar", "reason": "licence 7"}
+    assert office.shop.post("/v1/payout-rulings", end, "r-3").json() == {"payout_id": held, "state": "refused"}
+    assert office.payout(held) == ("refused", None)
     assert office.identity()["turn"] == "reviewer"
 
 
