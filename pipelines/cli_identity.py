@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 from rich.table import Table
@@ -95,28 +96,44 @@ def require(user_id: UserId, by: By, reason: Code) -> None:
 @app.command("fake-document")
 def fake_document(
     user_id: UserId,
-    name: Annotated[str | None, typer.Option(help="the document convinces, and this is the name on it")] = None,
-    born: Annotated[str | None, typer.Option(help="the date of birth on it, e.g. 1990-12-31")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="the document convinces, and this is the name on it: any that can be printed")
+    ] = None,
+    born: Annotated[str | None, typer.Option(help="the date of birth on it, e.g. 1990-12-31; may be left out")] = None,
 ) -> None:
     """Show the fake provider a document for the check that a person has begun; without --name it does not convince.
-    For trying things out: the service learns of it within a minute, or as soon as the check is taken up again.
+    For trying things out: the fake takes any name and any day, and looks at nothing else. The service learns of it
+    within a minute, or as soon as the check is taken up again.
     """
     from serving.payouts.identity import checks  # noqa: PLC0415  # as above
     from serving.payouts.identity.fake import MEMORY, FakeIdentityProvider  # noqa: PLC0415
-    from serving.payouts.identity.persons import Person, is_date  # noqa: PLC0415
+    from serving.payouts.identity.persons import Person  # noqa: PLC0415
 
     with explained(), _kept() as (connection, seal, _):
+        _assert_document(name, born)
         check = checks.latest(connection, user_id)
         if check is None:
-            raise UserError(f"{user_id} has begun no check: POST /v1/people/{user_id}/identity begins one")
+            begins = f"curl -X POST http://127.0.0.1:3000/v1/people/{quote(user_id, safe='')}/identity"
+            raise UserError(f"{user_id} has begun no check: `{begins}` begins one")
         provider = FakeIdentityProvider(Home.from_environment().root / MEMORY, seal)
         if name is None:
             provider.disprove(check.key)
         else:
-            if born is not None and not is_date(born):
-                raise UserError(f"--born: there is no day {born!r}: write it as 1990-12-31, or leave it out")
             provider.prove(check.key, Person((name,), born))
-        out.print("shown: it " + ("convinces" if name else "does not convince"))
+        told = "does not convince" if name is None else "convinces"
+        place = f"GET /v1/people/{user_id}/identity tells what came of it"
+        out.print(f"shown: it {told}; within a minute {place}", markup=False, soft_wrap=True)
+
+
+def _assert_document(name: str | None, born: str | None) -> None:
+    from serving.payouts.identity.persons import NAME_CHARACTERS_MAX, is_date  # noqa: PLC0415  # as above
+
+    if name is not None and (not name.strip() or not name.isprintable() or len(name) > NAME_CHARACTERS_MAX):
+        raise UserError(f"--name: write 1 to {NAME_CHARACTERS_MAX} characters that can be printed, e.g. 'Ann Lee'")
+    if born is not None and name is None:
+        raise UserError("--born: a document that convinces has a name: add --name, or leave --born out")
+    if born is not None and not is_date(born):
+        raise UserError(f"--born: there is no day {born!r}: write it as 1990-12-31, or leave it out")
 
 
 def _move(work: Callable[[Connection, int], "Identity"]) -> None:

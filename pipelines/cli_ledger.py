@@ -63,11 +63,19 @@ def balance(
         try:
             named = Account.parse(account)
         except ValueError:
-            told = "is no account: write kind:currency:owner, e.g. wallet_available:CNY:u-1"
-            raise UserError(f"{account!r} {told}") from None
+            raise UserError(f"{account!r} is no account: {_written_as()}") from None
         if not book.exists(connection, named):
-            raise UserError(f"there is no account {account}: it was never used")
+            raise UserError(f"there is no account {account}: nothing was ever booked there; {_written_as()}")
         show_balance(named, balance_at(connection, named, happened, known), json_)
+
+
+def _written_as() -> str:
+    from serving.ledger.transfer import PLATFORM, AccountKind  # noqa: PLC0415  # as above
+
+    return (
+        f"write kind:currency:owner, e.g. wallet_available:CNY:u-1, or no_fault_reserve:CNY:{PLATFORM} for one of the "
+        f"platform's own; kinds are {', '.join(AccountKind)}"
+    )
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.table import Table
 from features.events import instant_of
 from features.money import in_words
 from pipelines.console import out
+from pipelines.instants import instant_shown
 from serving.ledger.book import Balance
 from serving.ledger.exposure import Exposed
 from serving.ledger.reserve import State
@@ -19,7 +20,7 @@ from serving.ledger.transfer import Account
 
 
 def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
-    """A table by partner; the last line is one JSON object."""
+    """A table by partner, if there is any; the last line is one JSON object."""
     table = Table(
         "partner", "advanced", "promised", "cap", "lost", "rewards", "until", title="what may be taken back yet"
     )
@@ -30,10 +31,11 @@ def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
         lost = in_words(one.lost_micros, one.currency)
         until = f"{instant_of(one.until):%Y-%m-%d %H:%M}"
         table.add_row(escape(one.partner_id), *said, cap, lost, f"{one.rewards:,}", until)
-    out.print(table)
-    if not found:
+    if found:
+        out.print(table)
+    else:
         out.print("no partner may take back anything that was promised to people earlier")
-    _written({"exposure": [one.as_dict() for one in found]}, file)
+    _written({"exposure": [one.as_dict() | {"until": instant_shown(one.until)} for one in found]}, file)
 
 
 def show_balance(account: Account, found: Balance, file: Path | None) -> None:
@@ -45,7 +47,9 @@ def show_balance(account: Account, found: Balance, file: Path | None) -> None:
 
 
 def show_reserve(states: Sequence[State], share: float, file: Path | None) -> None:
-    """A table by currency; the last line is one JSON object. `share` of each reward is set aside once an hour."""
+    """A table by currency, if there is any; the last line is one JSON object. `share` of each reward is set aside once
+    an hour.
+    """
     table = Table("", "reserve", "amount")
     for one in states:
         for name, micros in one.as_dict().items():
@@ -55,7 +59,10 @@ def show_reserve(states: Sequence[State], share: float, file: Path | None) -> No
         table.add_section()
         if one.balance_micros < 0:
             out.print(_missing(one, share), soft_wrap=True)
-    out.print(table)
+    if states:
+        out.print(table)
+    else:
+        out.print("the reserve is empty: a service sets a share of each reward aside once an hour", soft_wrap=True)
     _written({"reserve": [one.as_dict() for one in states]}, file)
 
 

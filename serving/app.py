@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from features.events import Outcome
+from features.events import Outcome, instant_of
 from features.vector import VERSION
 from serving import cases, records
 from serving.contract import Answer, Campaign, CampaignAnswer, CaseAnswer, OutcomeAnswer
@@ -88,7 +88,8 @@ def decision(decision_id: IdInPath, request: Request) -> Answer:
 def open_cases(request: Request, limit: Annotated[int, Query(ge=1, le=cases.LISTED_MAX)] = 100) -> list[CaseAnswer]:
     """Flagged decisions that wait for a person, newest first."""
     with reading(parts_of(request).engine) as connection:
-        return [CaseAnswer(**row._asdict()) for row in cases.open_cases(connection, limit)]
+        found = cases.open_cases(connection, limit)
+    return [CaseAnswer(**row._asdict() | {"opened_at": instant_of(row.opened_at)}) for row in found]
 
 
 @api.put("/v1/campaigns/{campaign_id:path}", responses=WRITES, tags=["campaigns"])

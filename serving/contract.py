@@ -250,8 +250,8 @@ class CaseAnswer(_Body):
     event_id: str
     user_id: str | None
     action: str
-    opened_at: int = Field(description="microseconds since 1970")
-    closed_at: int | None
+    opened_at: AwareDatetime
+    closed_at: AwareDatetime | None
     disposition: str | None
     closed_by: str | None
 

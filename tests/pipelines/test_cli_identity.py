@@ -68,7 +68,7 @@ def test_a_possible_hit_is_shown_and_ruled_on(engine: Engine, place: Home) -> No
 def test_a_document_of_the_fake_convinces_or_does_not(engine: Engine, place: Home) -> None:
     seal = seal_of_home(place)
     provider, desk = FakeIdentityProvider(place.root / MEMORY, seal), Desk(seal, load_policy().identity)
-    assert said("fake-document", "ann").exit_code == 1, "no check was begun"
+    assert "/v1/people/ann/identity` begins one" in said("fake-document", "ann").output
     begin_check(engine.begin, provider, "ann", desk, NOW)
     assert "does not convince" in said("fake-document", "ann").stdout
     assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.FAILED
@@ -76,6 +76,10 @@ def test_a_document_of_the_fake_convinces_or_does_not(engine: Engine, place: Hom
     begin_check(engine.begin, provider, "ann", desk, NOW)
     refused = said("fake-document", "ann", "--name", "Ann Lee", "--born", "1990-02-30").output
     assert "--born: there is no day '1990-02-30': write it as 1990-12-31" in refused
+    for name in (" ", "Ann\nLee", "A" * 301):
+        assert "--name: write 1 to 300 characters" in said("fake-document", "ann", "--name", name).output
+    assert "add --name" in said("fake-document", "ann", "--born", "1990-01-31").output
+    assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.PENDING
     assert "it convinces" in said("fake-document", "ann", "--name", "Ann Lee", "--born", "1990-01-31").stdout
     assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.VERIFIED
 

@@ -1,12 +1,13 @@
 """The book on the command line: exposure, the reserve, and what a named person corrects."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from features.events import Reason
+from features.events import Reason, micros_of
 from features.home import Home
 from features.windows import DAY
 from pipelines.cli import app
@@ -58,6 +59,7 @@ def test_exposure_is_shown_by_partner_and_ends_in_one_json_object(served: Home, 
     told = run("exposure", "--json", str(tmp_path / "exposure.json"))
     (one,) = json.loads(told.splitlines()[-1])["exposure"]
     assert (one["partner_id"], one["advanced_micros"], one["cap_micros"]) == ("amber", 600_000, None)
+    assert micros_of(datetime.fromisoformat(one["until"])) == LATER
     assert json.loads((tmp_path / "exposure.json").read_text())["exposure"] == [one]
 
 
@@ -71,6 +73,8 @@ def test_a_balance_is_shown_at_any_time(served: Home, tmp_path: Path) -> None:
     early = json.loads(run("balance", "wallet_available:CNY:bob", "--at", "1970-01-01").splitlines()[-1])
     assert (then["balance_micros"], early["held_micros"]) == (0, 0)
     assert "'wallet' is no account: write kind:currency:owner" in said("balance", "wallet", code=1)
+    assert "'cash:CNY' is no account: write kind:currency:owner" in said("balance", "cash:CNY", code=1)
+    assert "kinds are cash, budget," in said("balance", "purse:CNY:bob", code=1)
     assert "there is no account wallet_available:CNY:eve" in said("balance", "wallet_available:CNY:eve", code=1)
     assert "--at: 'noon' is no instant" in said("balance", "wallet_available:CNY:bob", "--at", "noon", code=1)
 
@@ -114,6 +118,15 @@ def test_what_cannot_be_is_refused_in_one_sentence(served: Home) -> None:
     assert "at most so much can be forgiven" in told
     assert "nope freezes nothing" in said("lift-ban", "nope", *BY, code=1)
     assert "a name" in said("lift-ban", "ban", "--by", " ", "--reason", "x", code=1)
+
+
+def test_a_book_without_rewards_shows_no_empty_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    open_database(Home(tmp_path).records).dispose()
+    for command, told in (("reserve", "the reserve is empty: "), ("exposure", "no partner may take back")):
+        sentence, last = run(command).splitlines()
+        assert sentence.startswith(told)
+        assert list(json.loads(last).values()) == [[]]
 
 
 def test_a_home_that_never_served_has_no_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
