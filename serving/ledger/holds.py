@@ -88,7 +88,7 @@ def hold_each(connection: Connection, wanted: Sequence[Hold], now: int) -> list[
     new: dict[str, Hold] = {}
     for one in wanted:
         before = known.get(one.id) or new.setdefault(one.id, one)
-        if replace(before, state=one.state, captured_micros=one.captured_micros) != one:
+        if before is not one and replace(before, state=one.state, captured_micros=one.captured_micros) != one:
             raise conflicting("hold", one.id)
     if new:
         _open(connection, list(new.values()), now)

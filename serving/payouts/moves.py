@@ -40,10 +40,14 @@ def compare_and_set(connection: Connection, table: Table, read: Any, what: str, 
 def compare_and_set_each(
     connection: Connection, table: Table, changes: Sequence[tuple[Any, Mapping[str, Any]]], what: str, now: int
 ) -> None:
-    """The same for many rows, all or none. Rows that were read alike and are changed alike share a statement.
+    """The same for many rows, all or none; each is changed in the same columns. Raises `Overtaken`.
 
-    Raises `Overtaken`.
+    Rows that were read alike and are changed alike share a statement, but not in SQLite. It keeps the pages that a
+    statement changes until its end, more than 64 KB of them in a file, to which all later statements of the transaction
+    then write, too.
     """
+    if changes and connection.dialect.name == "sqlite":
+        return _one_by_one(connection, table, changes, what, now)
     alike: dict[tuple[Any, ...], list[Any]] = {}
     for read, columns in changes:
         alike.setdefault((read.state, read.version, *columns.items()), []).append(read)
@@ -73,6 +77,7 @@ def _one_by_one(
 ) -> None:
     """Each row its own values, in one call of the driver."""
     key, names = _key_of(table), list(changes[0][1])
+    assert all(list(columns) == names for _, columns in changes), "a group changes the same columns of each row"
     written = "".join(f", {name} = ?" for name in names)
     rows = [
         (now, *[_plain(columns[name]) for name in names], getattr(read, key), _plain(read.state), read.version)

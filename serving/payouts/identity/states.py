@@ -212,6 +212,10 @@ def _named(by: str) -> str:
     return by
 
 
-def _identity_of(row: Row[Any]) -> Identity:
-    columns = row._asdict()
-    return Identity(**columns | {"state": State(row.state)})
+def _identity_of(row: Sequence[Any]) -> Identity:
+    """Of a whole row of the table."""
+    return Identity(row[0], _STATES[row[1]], *row[2:])
+
+
+_STATES: Final = {state.value: state for state in State}
+assert list(Identity.__slots__) == [column.name for column in IDENTITY.columns], "an identity is read by places"

@@ -1,10 +1,14 @@
+import os
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from serving.decision import Action
+from serving.ledger.holds import Hold, hold_each
 from serving.ledger.refusals import AlreadyResolved, Conflicting, InsufficientFunds, Missing
+from serving.ledger.transfer import Account, AccountKind
 from serving.payouts import claims, moves, phases, saga
 from serving.payouts.fake import Fault
 from serving.payouts.provider import Accepted, Refused, Returned, Settled, Unknown
@@ -13,6 +17,7 @@ from serving.payouts.saga import MOVES, RULINGS, PayoutOrder, State
 EARNED, ASKED = 9_000_000, 5_000_000
 DAY = 24 * 3_600 * 1_000_000
 NOW = 1_000 * DAY
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +151,20 @@ def test_a_group_of_any_ids_moves_as_one_and_not_at_all_if_one_was_moved_meanwhi
     with pytest.raises(moves.Overtaken, match="one of 6"), town.engine.begin() as connection:
         saga.move_each(connection, list(moved.values()), State.REVIEWED, NOW)
     assert {town.state(id_) for id_ in ids - {"7"}} == {State.CHALLENGED}
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="the system does not tell which files a process has open")
+def test_a_large_group_moves_without_a_temporary_file(town: Any) -> None:
+    ann = Account(AccountKind.WALLET_AVAILABLE, "ann", "CNY")
+    numbers = range(2_000)
+    with town.engine.begin() as connection:
+        hold_each(connection, [Hold(f"{number}/hold", ann, 1, f"{number}") for number in numbers], NOW)
+        orders = [PayoutOrder(f"{number}", f"{number}/hold", "ann's bank") for number in numbers]
+        started = saga.start_each(connection, orders, NOW)
+    with town.engine.begin() as connection:
+        saga.move_each(connection, started, State.SCORED, NOW)
+        opened = [os.path.realpath(one) for one in DESCRIPTORS.iterdir()]
+    assert not [name for name in opened if "etilqs" in name], "SQLite's temporary files have that in their names"
 
 
 def test_no_move_exists_outside_the_table(town: Any) -> None:
