@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import httpx
 
@@ -54,8 +55,21 @@ def wait_until_ready(process: subprocess.Popen[str], address: str) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port for a service to listen on, given to nobody else while this process runs.
+
+    It stays bound here: the system then neither gives it away nor connects from it, and lets whoever asks for it by
+    number, with SO_REUSEADDR as every server does, listen. Elsewhere than on Linux only the number is given.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port: int = held.getsockname()[1]
+    if sys.platform == "linux":
+        _HELD.append(held)
+    else:
+        held.close()
+    return port
+
+
+_HELD: Final[list[socket.socket]] = []
+"""Sockets that nobody listens on; the system closes them when this process ends."""
