@@ -191,16 +191,11 @@ class DeviceGraph:
             return 0.0
         return float(confidence_between(self.store.arrays, one, two, WEIGHTS))
 
-    def person_of(self, user: str, confidence_min: float = PERSON_MIN) -> str:
-        """The account that stands for the person: the first in the graph of those linked by the confidence or more.
+    def accounts_of(self, user: str, confidence_min: float = PERSON_MIN) -> list[str]:
+        """All accounts of the person, those linked by the confidence or more, the first in the graph first.
 
         Links are followed through at most ACCOUNTS_MAX accounts. Who is not in the graph stands for themselves.
         """
-        accounts = self.accounts_of(user, confidence_min)
-        return accounts[0]
-
-    def accounts_of(self, user: str, confidence_min: float = PERSON_MIN) -> list[str]:
-        """All accounts of the person, the first in the graph first."""
         start, graph = self.store.known(f"user:{user}"), self.store.arrays
         if not self.store.has(start):
             return [user]

@@ -38,7 +38,6 @@ _COLUMNS: Final = (
     *("devices", *COLUMN.values()),
 )
 _TIE_KEY: Final = ("user_id", "tie", "key")
-_ACT_KEY: Final = ("user_id", "act", "bucket")
 VERSION: Final = "1"
 
 

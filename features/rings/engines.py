@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-EngineName = Literal["local", "dask"]
 ENGINES: Final = ("local", "dask")
 WORKERS_MAX: Final = 256
 FAN: Final = 4

@@ -14,7 +14,6 @@ from features.compiling import inlined
 from features.state.heap import Floats, Words, nth
 from features.state.program import AS_OF, MISSING, SINCE, TIME, Record
 
-POINT_WORDS: Final = 2
 NEGLIGIBLE: Final = 1e-10
 _NEVER: Final = 0
 

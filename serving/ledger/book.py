@@ -22,7 +22,6 @@ __all__ = [
     "lock",
     "post",
     "reverse",
-    "set_aside",
     "set_aside_each",
     "spend",
     "spendable",
@@ -133,13 +132,10 @@ def limit(connection: Connection, account: Account, min_available: int | None) -
     core.append((), [Event(EventKind.LIMITED, account, min_available, {})], 0)
 
 
-def set_aside(connection: Connection, account: Account, micros: int) -> None:
-    """Raise (or, below zero, lower) what is held on `account`. Raises `InsufficientFunds`."""
-    set_aside_each(connection, {account: micros})
-
-
 def set_aside_each(connection: Connection, micros: Mapping[Account, int], now: int = 0) -> None:
-    """The same for several accounts, all or none. Only reservations call this: a hold is an event of its own."""
+    """Raise (or, below zero, lower) what is held on each account, all or none. Raises `InsufficientFunds`. Only
+    reservations call this: a hold is an event of its own.
+    """
     if micros:
         events = [Event(EventKind.RESERVED, account, change, {}) for account, change in micros.items()]
         Core(connection).append((), events, now)

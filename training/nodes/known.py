@@ -13,14 +13,15 @@ from features.rings.known import bad_walks
 from features.rings.matrix import Sparse
 from features.rings.ties import Floats, Truths
 
-KNOWN_NAMES: Final = tuple(f"known__{name}" for name in ("near_rate", "near_nodes", "two_hop_rate", "walks"))
 SMOOTHING: Final = 5.0
 _VISITS_LITTLE: Final = 0.05
 """Added to the visits of both kinds of walk, 1 being an even spread, so that a place nobody visits says nothing."""
 
 
 def known_of(graph: Sparse, labels: Floats, train: Truths) -> Floats:
-    """`(nodes, KNOWN_NAMES)`; `graph` has ones, no loops. Labels outside `train` may be anything, they are not read."""
+    """`(nodes, 4)`: the rate and the count of known neighbours, the rate two ties away, and walks. `graph` has ones, no
+    loops. Labels outside `train` may be anything, they are not read.
+    """
     known = train & ~np.isnan(labels)
     is_known, is_bad = known.astype(np.float64), np.where(known, labels, 0.0)
     prior = is_bad.sum() / max(is_known.sum(), 1.0)

@@ -14,7 +14,6 @@ class FakeScreen:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._failures = 0
-        self.searches = 0
 
     @property
     def version(self) -> str:
@@ -32,7 +31,6 @@ class FakeScreen:
 
     def search(self, person: Person) -> Sequence[Match]:
         """Raises TimeoutError where `fail_next` says so."""
-        self.searches += 1
         if self._failures:
             self._failures -= 1
             raise TimeoutError("no answer in time")
