@@ -1,7 +1,6 @@
 """The reviewers' notebook, run as a script on an empty home and on a small one whose records serving itself wrote."""
 
 import asyncio
-import importlib.util
 import json
 import math
 import os
@@ -78,22 +77,6 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def run(home: Home, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, Any]:
-    """What the notebook defines after running from top to bottom."""
-    monkeypatch.setenv("ASSAY_HOME", str(home.root))
-    _, defined = loaded().app.run(defs=given)
-    return dict(defined)
-
-
-def loaded() -> Any:
-    spec = importlib.util.spec_from_file_location("cases_notebook", NOTEBOOK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_runs_as_a_script_on_an_empty_home_and_writes_nothing(tmp_path: Path) -> None:
     environment = os.environ | {"ASSAY_HOME": str(tmp_path / "nothing")}
     done = subprocess.run([sys.executable, str(NOTEBOOK)], env=environment, capture_output=True, text=True, check=False)
@@ -101,29 +84,26 @@ def test_runs_as_a_script_on_an_empty_home_and_writes_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_home_defines_an_empty_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(Home(tmp_path / "nothing"), monkeypatch)
+def test_an_empty_home_defines_an_empty_table(tmp_path: Path, run: Any) -> None:
+    defined = run(Home(tmp_path / "nothing"))
     assert (defined["is_empty"], defined["table_rows"], defined["near"]) == (True, [], None)
 
 
 @pytest.mark.parametrize("wanted_id", [decision_id("e9"), "d_`<iframe srcdoc=1>`"])
-def test_an_id_is_shown_and_never_read_as_markup(home: Home, monkeypatch: pytest.MonkeyPatch, wanted_id: str) -> None:
+def test_an_id_is_shown_and_never_read_as_markup(home: Home, run: Any, wanted_id: str) -> None:
     parts = assemble(home)
     parts.fraud = Suspicious()  # type: ignore[assignment]  # as above
     send(parts, 9, event(9, "`<iframe srcdoc='<script>1</script>'>`", "1"))
     parts.engine.dispose()
-    monkeypatch.setenv("ASSAY_HOME", str(home.root))
-    outputs, _ = loaded().app.run(defs={"wanted_id": wanted_id})
+    outputs = run(home, wanted_id=wanted_id)["outputs"]
     told = [one.text for one in outputs if hasattr(one, "text") and "<marimo-table" not in one.text]
     assert [text for text in told if "iframe" in text]
     # As it is, and as JSON that an element makes into markup.
     assert not [text for text in told if "<iframe" in text or "u003ciframe" in text]
 
 
-def test_without_a_choice_the_table_lists_what_is_flagged_newest_first(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    defined = run(home, monkeypatch)
+def test_without_a_choice_the_table_lists_what_is_flagged_newest_first(home: Home, run: Any) -> None:
+    defined = run(home)
     rows = defined["table_rows"]
     assert [(row["Person"], row["Status"], row["Score"]) for row in rows] == [
         ("dee", "waits for you", "80.0 %"),
@@ -133,10 +113,8 @@ def test_without_a_choice_the_table_lists_what_is_flagged_newest_first(
     assert (defined["seen"], defined["whole"]) == (None, [])
 
 
-def test_a_chosen_decision_shows_its_evidence_its_neighbours_as_of_then_and_its_answer(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    defined = run(home, monkeypatch, wanted_id=decision_id("e2"))
+def test_a_chosen_decision_shows_its_evidence_its_neighbours_as_of_then_and_its_answer(home: Home, run: Any) -> None:
+    defined = run(home, wanted_id=decision_id("e2"))
     assert set(defined["near"]) == {"user:bob", "device:web:1", "user:ann"}, "dee came later, cho is tied to nobody"
     assert defined["fresh"] == {frozenset(("user:bob", "device:web:1"))}
     assert [one.name for one in defined["strongest"]] == ["graph__device_users", "touch__tap_count"]
@@ -146,14 +124,14 @@ def test_a_chosen_decision_shows_its_evidence_its_neighbours_as_of_then_and_its_
     assert defined["body"]["disposition"] == "genuine"
 
 
-def test_a_person_s_answer_closes_the_case_and_shows_as_a_revision(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_s_answer_closes_the_case_and_shows_as_a_revision(home: Home, run: Any) -> None:
     parts = assemble(home)
     with flagged.read_only(home.records) as connection:
         waiting = flagged.revisions(connection, decision_id("e2"))[-1]
     answer = answering.outcome_of(waiting, Disposition.GENUINE, "Kim", NOW + 9 * MINUTE)
     send(parts, 9, Outcome.model_validate(answer))
     parts.engine.dispose()
-    defined = run(home, monkeypatch, wanted_id=decision_id("e2"))
+    defined = run(home, wanted_id=decision_id("e2"))
     assert [(one.revision, one.action) for one in defined["history_of_decision"]] == [(1, "review"), (2, "approve")]
     assert [row["Person"] for row in defined["table_rows"]] == ["dee"], "only what waits, while anything waits"
     assert [one.row["kind"] for one in defined["happened"]] == ["disposition", "task_completed"]

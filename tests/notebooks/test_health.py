@@ -1,11 +1,9 @@
 """The health of a home, run from top to bottom: on a trained home and on an empty one."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from matplotlib.colors import to_hex
 
 from features.home import Home
@@ -21,27 +19,15 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "health.py"
 NAN = float("nan")
 
 
-def run(home: Home, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, Any]:
-    """What the notebook defines after running from top to bottom."""
-    monkeypatch.setenv("ASSAY_HOME", str(home.root))
-    spec = importlib.util.spec_from_file_location("health_notebook", NOTEBOOK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    outputs, defined = module.app.run(defs=given)
-    return dict(defined) | {"page": "\n".join(str(getattr(one, "text", "")) for one in outputs)}
-
-
-def test_an_empty_home_says_what_to_do_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(Home(tmp_path / "nothing"), monkeypatch)
+def test_an_empty_home_says_what_to_do_and_stays_empty(tmp_path: Path, run: Any) -> None:
+    defined = run(Home(tmp_path / "nothing"))
     assert defined["report"] is None
     assert "assay up" in defined["refusal"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_trained_home_is_shown_whole(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(trained_home, monkeypatch)
+def test_a_trained_home_is_shown_whole(trained_home: Home, run: Any) -> None:
+    defined = run(trained_home)
     page = defined["page"]
     assert defined["refusal"] is None
     assert "No alert stands" in page

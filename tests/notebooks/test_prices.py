@@ -1,6 +1,5 @@
 """The notebook of prices, run from top to bottom: on a home with offers and on an empty one; and its pictures."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +18,15 @@ from training.pay.groups import Group
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "prices.py"
 
 
-def run(home: Home, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, Any]:
-    """What the notebook defines after running from top to bottom."""
-    monkeypatch.setenv("ASSAY_HOME", str(home.root))
-    spec = importlib.util.spec_from_file_location("prices_notebook", NOTEBOOK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    outputs, defined = module.app.run(defs=given)
-    return dict(defined) | {"page": "\n".join(str(getattr(one, "text", "")) for one in outputs)}
-
-
-def test_an_empty_home_says_what_to_do_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(Home(tmp_path / "nothing"), monkeypatch)
+def test_an_empty_home_says_what_to_do_and_stays_empty(tmp_path: Path, run: Any) -> None:
+    defined = run(Home(tmp_path / "nothing"))
     assert defined["whole"] is None
     assert "/v1/price/offers" in defined["refusal"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_with_offers_is_shown_whole(offered_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(offered_home, monkeypatch)
+def test_a_home_with_offers_is_shown_whole(offered_home: Home, run: Any) -> None:
+    defined = run(offered_home)
     page = defined["page"]
     assert defined["refusal"] is None
     assert page.count("<h2") == 6, "response, budgets, margin, trials, earners and fairness"

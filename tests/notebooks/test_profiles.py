@@ -1,11 +1,11 @@
 """The profile of a feature, run as a script and from top to bottom: on a simulated home, and where there is nothing."""
 
-import importlib.util
 import math
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,16 +38,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def run(home: Home, monkeypatch: pytest.MonkeyPatch, name: str = FEATURES[0], **given: Any) -> dict[str, Any]:
-    """What the notebook defines after running from top to bottom, opened at one feature."""
-    monkeypatch.setenv("ASSAY_HOME", str(home.root))
-    spec = importlib.util.spec_from_file_location("profiles_notebook", NOTEBOOK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    _, defined = module.app.run(defs={"wanted_name": name} | given)
-    return dict(defined)
+@pytest.fixture
+def run(run: Any) -> Callable[..., dict[str, Any]]:
+    """The same, opened at one feature."""
+    return lambda home, name=FEATURES[0], **given: run(home, wanted_name=name, **given)
 
 
 def known_of(home: Home) -> Known:
@@ -73,15 +67,15 @@ def test_runs_as_a_script_on_an_empty_home_and_writes_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_without_features_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(Home(tmp_path / "nothing"), monkeypatch)
+def test_a_home_without_features_says_what_to_do(tmp_path: Path, run: Any) -> None:
+    defined = run(Home(tmp_path / "nothing"))
     assert defined["is_empty"]
     assert "assay backfill" in defined["known"]
     assert (defined["ranked"], defined["related"], defined["moved"]) == (None, None, None)
 
 
-def test_a_feature_is_shown_with_its_drift_and_its_relation(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    defined = run(home, monkeypatch, "user__sum_reward_micros__7d", compare=PRESSED)
+def test_a_feature_is_shown_with_its_drift_and_its_relation(home: Home, run: Any) -> None:
+    defined = run(home, "user__sum_reward_micros__7d", compare=PRESSED)
     assert defined["name"] == "user__sum_reward_micros__7d"
     assert np.array_equal(defined["values"], known_of(home).column("user__sum_reward_micros__7d"), equal_nan=True)
     assert [one.mask(known_of(home).times).sum() for one in defined["periods"]] == [
@@ -94,33 +88,31 @@ def test_a_feature_is_shown_with_its_drift_and_its_relation(home: Home, monkeypa
 
 
 @pytest.mark.parametrize("name", ["ip__is_tor", "event__kind", "event__campaign", "user__last_latitude__1d"])
-def test_missing_constant_and_unordered_features_are_shown_too(
-    home: Home, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    defined = run(home, monkeypatch, name)
+def test_missing_constant_and_unordered_features_are_shown_too(home: Home, run: Any, name: str) -> None:
+    defined = run(home, name)
     assert defined["name"] == name
     assert defined["moved"] is not None
 
 
-def test_one_kind_of_event_is_profiled_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_kind_of_event_is_profiled_alone(home: Home, run: Any) -> None:
     known = known_of(home)
     is_withdrawal = known.of_kind("withdrawal_requested")
-    defined = run(home, monkeypatch, "event__kind", kind=SimpleNamespace(value="withdrawal_requested"))
+    defined = run(home, "event__kind", kind=SimpleNamespace(value="withdrawal_requested"))
     assert 0 < sum(map(len, defined["samples"])) <= is_withdrawal.sum() < known.events.height
     assert {len(np.unique(sample)) for sample in defined["samples"]} == {1}
     assert defined["labelled"] == (is_withdrawal & ~np.isnan(known.labels["fraud"])).sum()
     assert sum(known.of_kind(kind).sum() for kind in known.kinds) == known.of_kind(None).sum() == known.events.height
 
 
-def test_an_unknown_name_opens_the_first_feature(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(home, monkeypatch, "no_such__feature")["name"] == FEATURES[0]
+def test_an_unknown_name_opens_the_first_feature(home: Home, run: Any) -> None:
+    assert run(home, "no_such__feature")["name"] == FEATURES[0]
 
 
-def test_periods_without_events_compare_with_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_periods_without_events_compare_with_nothing(home: Home, run: Any) -> None:
     nowhere = Days(date(1971, 1, 1), date(1971, 1, 2))
-    defined = run(home, monkeypatch, periods=[nowhere, known_of(home).days], compare=PRESSED)
+    defined = run(home, periods=[nowhere, known_of(home).days], compare=PRESSED)
     assert (defined["moved"], defined["ranked"]) == (None, [])
-    assert run(home, monkeypatch, periods=[nowhere, nowhere])["moved"] is None
+    assert run(home, periods=[nowhere, nowhere])["moved"] is None
 
 
 @pytest.mark.parametrize(
@@ -128,12 +120,12 @@ def test_periods_without_events_compare_with_nothing(home: Home, monkeypatch: py
     [(list(map(str, OutcomeKind)), set()), ([str(kind) for kind in OutcomeKind if kind != "clean"], {0.0})],
 )
 def test_no_labels_and_labels_of_one_class_are_a_sentence(
-    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: list[str], labels: set[float]
+    home: Home, run: Any, tmp_path: Path, lost: list[str], labels: set[float]
 ) -> None:
     poorer = without(home, tmp_path, lost)
     fraud = known_of(poorer).labels["fraud"]
     assert set(np.unique(fraud[~np.isnan(fraud)])) == labels
-    related = run(poorer, monkeypatch)["related"]
+    related = run(poorer)["related"]
     assert related is None if not labels else "the same" in related.auc.reason
 
 
