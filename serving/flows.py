@@ -14,6 +14,7 @@ from serving.decision import Action, Verdict, decide_event, decide_withdrawal
 from serving.ledger import bans, maturity, reversals, rewards
 from serving.ledger.reversals import Ground
 from serving.ledger.rewards import RewardState
+from serving.ledger.stoppable import NOTHING
 from serving.parts import Parts
 from serving.payouts import saga
 from serving.payouts.saga import State
@@ -23,7 +24,7 @@ from serving.pricing.offer_log import become_known
 from serving.pricing.settling import leaving, settle
 from serving.problems import Problem, bad_field, cannot_follow
 from serving.records import Unit
-from serving.steps import Seen, answer_of, credit, hold, record, revise, see
+from serving.steps import Seen, Unbegun, answer_of, credit, hold, record, revise, see
 
 OVERRIDES = {Disposition.GENUINE: Action.APPROVE, Disposition.FRAUD: Action.DECLINE}
 AWAITING = frozenset({State.CHALLENGED, State.REVIEWED})
@@ -114,7 +115,8 @@ def reverse(unit: Unit, outcome: Outcome, now: int) -> int:
     reason = Reason.FRAUD if is_fraud else outcome.reason or Reason.UNKNOWN
     ground = Ground.CLAWBACK if is_fraud and outcome.caused_by is not CausedBy.MODEL else Ground.CHARGEBACK
     order = reversals.ReversalOrder(outcome.event_id, outcome.subject_event_id, reason, outcome.amount_micros, ground)
-    taken = reversals.reverse_reward(unit.connection, order, now).reversed_micros
+    unbegun = Unbegun(unit, {reward.user_id}, "reward_reversed", now) if reason is Reason.FRAUD else NOTHING
+    taken = reversals.reverse_reward(unit.connection, order, now, unbegun).reversed_micros
     left = reward.reward_micros - reward.reversed_micros
     if left and left == taken and reward.state != RewardState.REVERSED:
         take_back(unit, outcome.subject_event_id)
@@ -153,7 +155,9 @@ def freeze(unit: Unit, outcome: Outcome, now: int) -> int:
         return 0
     subject = rewards.find_reward(unit.connection, outcome.subject_event_id)
     banned = outcome.user_id or (subject.user_id if subject else None)
-    return bans.freeze_tainted(unit.connection, outcome.event_id, [outcome.subject_event_id], banned, now)
+    people = {one for one in (banned, subject.user_id if subject else None) if one is not None}
+    unbegun = Unbegun(unit, people, "reward_frozen", now)
+    return bans.freeze_tainted(unit.connection, outcome.event_id, [outcome.subject_event_id], banned, now, unbegun)
 
 
 def follow_disposition(unit: Unit, parts: Parts, outcome: Outcome, now: int) -> bool:

@@ -24,7 +24,7 @@ from serving.ledger.transfer import PLATFORM, Account, AccountKind
 from serving.ledger.waits import record_wait
 from serving.ledger.wallets import TooSmall
 from serving.parts import Parts
-from serving.payouts import requests
+from serving.payouts import requests, saga
 from serving.payouts.limits import BeyondLimits, Wanted
 from serving.payouts.routes import NoRoute
 from serving.policy import HOUR
@@ -209,10 +209,43 @@ def _decision(parts: Parts, seen: Seen, verdict: Verdict, owed: Owed | None) -> 
     }
 
 
-def revise(unit: Unit, decision: Row[Any], action: Action, now: int) -> None:
+class Unbegun:
+    """Payouts of some people that nobody has begun, to be stopped for money that a finding wants: a `Stoppable`.
+
+    Made before the book is locked, as a runner locks payouts first. What is stopped is declined for `reason`: the whole
+    payout, of which what is not wanted is the person's to withdraw anew.
+    """
+
+    def __init__(self, unit: Unit, user_ids: set[str], reason: str, now: int) -> None:
+        self._unit, self._reason, self._now = unit, reason, now
+        self._payouts = saga.unbegun(unit.connection, user_ids)
+
+    def held_micros(self, user_id: str, currency: str) -> int:
+        return sum(one.amount_micros for one in self._of(user_id, currency))
+
+    def give_back(self, user_id: str, currency: str, micros: int) -> None:
+        for one in self._of(user_id, currency):
+            if micros <= 0:
+                break
+            self._stop(one)
+            micros -= one.amount_micros
+
+    def _of(self, user_id: str, currency: str) -> list[saga.Payout]:
+        return [one for one in self._payouts if (one.user_id, one.currency) == (user_id, currency)]
+
+    def _stop(self, payout: saga.Payout) -> None:
+        self._payouts.remove(payout)
+        decision = records.decision_of_event(self._unit, payout.id)
+        assert decision is not None, "a withdrawal is never recorded without its decision"
+        revision = f"{decision.decision_id}/{decision.revision + 1}"
+        saga.decide(self._unit.connection, payout.id, Action.DECLINE, revision, self._now)
+        revise(self._unit, decision, Action.DECLINE, self._now, self._reason)
+
+
+def revise(unit: Unit, decision: Row[Any], action: Action, now: int, reason: str = "decided_by_a_person") -> None:
     """Record a person's answer as the next revision of a decision. What the model saw stays as it was."""
     changed = {"revision": decision.revision + 1, "action": str(action), "final": True, "decided_at": now}
-    reasons = {"reason_codes": json.dumps(["decided_by_a_person"])}
+    reasons = {"reason_codes": json.dumps([reason])}
     records.record_decision(unit, {**decision._asdict(), **changed, **reasons})
 
 

@@ -15,6 +15,7 @@ from serving.ledger.accruals import post_person
 from serving.ledger.maturity import release_on_hold
 from serving.ledger.reversals import REVERSAL
 from serving.ledger.rewards import REWARD, RewardState, find_reward, get_reward
+from serving.ledger.stoppable import NOTHING, Stoppable
 from serving.outbox.changes import tell
 from serving.outbox.told import of_freeze
 
@@ -35,7 +36,14 @@ _TAINTED: Final = (
 )
 
 
-def freeze_tainted(connection: Connection, ban_id: str, event_ids: Iterable[str], user_id: str | None, now: int) -> int:
+def freeze_tainted(
+    connection: Connection,
+    ban_id: str,
+    event_ids: Iterable[str],
+    user_id: str | None,
+    now: int,
+    stoppable: Stoppable = NOTHING,
+) -> int:
     """Freeze the rewards of `event_ids` and what is found tainted of `user_id`; the micros that this froze.
 
     Again: no effect. An event that has no reward (yet) is passed over: ask again when it has.
@@ -48,7 +56,7 @@ def freeze_tainted(connection: Connection, ban_id: str, event_ids: Iterable[str]
         if reward is not None and reward.state == RewardState.ACCRUED:
             post_person(connection, reward.user_id, reward.currency, now)
             reward = get_reward(connection, event_id)
-        if reward is not None and (micros := freezes.freeze(connection, ban_id, reward, now)):
+        if reward is not None and (micros := freezes.freeze(connection, ban_id, reward, now, stoppable)):
             tell(connection, of_freeze(reward, ban_id, micros, now))
             frozen += micros
     return frozen

@@ -30,6 +30,7 @@ from serving.ledger import book, holds
 from serving.ledger.accounts import ASSET
 from serving.ledger.holds import Hold
 from serving.ledger.rewards import KEPT, REWARD, RewardState
+from serving.ledger.stoppable import NOTHING, Stoppable
 from serving.ledger.transfer import Account, AccountKind
 
 FREEZE = Table(
@@ -98,10 +99,11 @@ _INHERIT: Final = (
 )
 
 
-def freeze(connection: Connection, ban_id: str, reward: Row[Any], now: int) -> int:
+def freeze(connection: Connection, ban_id: str, reward: Row[Any], now: int, stoppable: Stoppable = NOTHING) -> int:
     """Freeze what is left of a reward: `reward` is its row; the micros. By the same ban again: no effect, zero.
 
-    What another ban has frozen stays so until both are lifted.
+    What another ban has frozen stays so until both are lifted. What is `stoppable` has not left: as much of it is
+    stopped as the wallet lacks.
     """
     if connection.execute(_KNOWN, {"ban": ban_id, "event": reward.event_id}).first() is not None:
         return 0
@@ -111,7 +113,7 @@ def freeze(connection: Connection, ban_id: str, reward: Row[Any], now: int) -> i
     if others:
         return 0
     is_mature = reward.state in (RewardState.AVAILABLE, RewardState.REVERSED)
-    micros = _unspent(connection, reward) if is_mature else reward.reward_micros - reward.reversed_micros
+    micros = _unspent(connection, reward, stoppable) if is_mature else reward.reward_micros - reward.reversed_micros
     hold_id = _hold_id(ban_id, reward.event_id) if is_mature and micros else None
     if hold_id is not None:
         wallet = Account(AccountKind.WALLET_AVAILABLE, reward.user_id, reward.currency)
@@ -185,11 +187,12 @@ def _hold_id(ban_id: str, event_id: str) -> str:
     return "freeze/" + hashlib.sha256(f"{ban_id}\n{event_id}".encode()).hexdigest()[:32]
 
 
-def _unspent(connection: Connection, reward: Row[Any]) -> int:
-    """What is still in the wallet of a reward that matured, if the oldest money was spent first."""
+def _unspent(connection: Connection, reward: Row[Any], stoppable: Stoppable) -> int:
+    """What of a matured reward is still there, if the oldest money was spent first: available from now on."""
     wallet = Account(AccountKind.WALLET_AVAILABLE, reward.user_id, reward.currency)
     available = book.balance(connection, wallet).available_micros
     there = available + _set_aside(connection, reward.user_id, reward.currency)
+    there += stoppable.held_micros(reward.user_id, reward.currency)
     asked = {
         "user": reward.user_id,
         "currency": reward.currency,
@@ -198,4 +201,8 @@ def _unspent(connection: Connection, reward: Row[Any]) -> int:
     }
     later = int(connection.execute(_LATER, asked).scalar_one())
     kept: int = reward.reward_micros - reward.reversed_micros + (reward.borne_micros or 0)
-    return max(0, min(kept, there - later, available))
+    unspent = max(0, min(kept, there - later))
+    if unspent > available:
+        stoppable.give_back(reward.user_id, reward.currency, unspent - available)
+        available = book.balance(connection, wallet).available_micros
+    return min(unspent, max(0, available))

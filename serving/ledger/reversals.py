@@ -9,6 +9,7 @@
 | refund     | we give back what was taken   | the pending wallet  | given back: first off the debt, then the wallet |
 
 The revenue goes back to whoever funded it, in the same proportion as the reward; the reward to the budget it came from.
+What is available is so, too, while a payout that nobody has begun holds it: the payout is stopped.
 A clawback also makes the reserve whole for what earlier reversals of the same reward cost it. A refund gives back at
 most what was taken from the person, never what the reserve bore, and charges the advertiser nothing.
 """
@@ -41,6 +42,7 @@ from serving.ledger.advances import Advance, Dates, count
 from serving.ledger.debts import debt_of
 from serving.ledger.refusals import InsufficientFunds, conflicting
 from serving.ledger.rewards import REWARD, RewardState, get_reward
+from serving.ledger.stoppable import NOTHING, Stoppable
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
 from serving.outbox.changes import tell
 from serving.outbox.told import of_reversal
@@ -148,8 +150,9 @@ _TAKE = (
 )
 
 
-def reverse_reward(connection: Connection, order: ReversalOrder, now: int) -> Reversal:
-    """Do what remains of what is asked. Again: the first answer, no effect.
+def reverse_reward(connection: Connection, order: ReversalOrder, now: int, stoppable: Stoppable = NOTHING) -> Reversal:
+    """Do what remains of what is asked. Again: the first answer, no effect. For fraud as much is stopped of what is
+    `stoppable` as the wallet lacks.
 
     Raises `Missing` for an unknown reward, `Conflicting` if the outcome ordered something else before.
     """
@@ -164,7 +167,7 @@ def reverse_reward(connection: Connection, order: ReversalOrder, now: int) -> Re
     if order.ground is Ground.REFUND:
         reversal = _give_back(connection, reward, order, so_far, now)
     else:
-        reversal = _divide(connection, reward, order, so_far)
+        reversal = _divide(connection, reward, order, so_far, stoppable)
         book.post(connection, _transfers(reward, reversal, now), now)
     connection.execute(_TAKE, [_taken(reward, reversal, now)])
     connection.execute(insert(REVERSAL), [_row_of(order, reversal, now)])
@@ -197,7 +200,9 @@ def _so_far(connection: Connection, order: ReversalOrder) -> Reversal:
     return Reversal(order.outcome_id, order.event_id, **{name: int(micros) for name, micros in sums.items()})
 
 
-def _divide(connection: Connection, reward: Row[Any], order: ReversalOrder, so_far: Reversal) -> Reversal:
+def _divide(
+    connection: Connection, reward: Row[Any], order: ReversalOrder, so_far: Reversal, stoppable: Stoppable
+) -> Reversal:
     """Who bears it: see the table above."""
     remaining = reward.reward_micros - reward.reversed_micros
     taken = remaining if order.amount_micros is None else min(order.amount_micros, remaining)
@@ -206,12 +211,12 @@ def _divide(connection: Connection, reward: Row[Any], order: ReversalOrder, so_f
     if reward.state != RewardState.AVAILABLE and taken:
         divided = replace(divided, from_pending_micros=taken)
         taken = 0
-    left = _available(connection, reward) if order.reason is Reason.FRAUD else 0
+    borne = _borne(so_far) if order.ground is Ground.CLAWBACK and order.amount_micros is None else 0
+    left = _available(connection, reward, taken + borne, stoppable) if order.reason is Reason.FRAUD else 0
     from_available = min(taken, left)
     rest, left = taken - from_available, left - from_available
     if order.ground is not Ground.CLAWBACK:
         return replace(divided, from_available_micros=from_available, from_reserve_micros=rest)
-    borne = _borne(so_far) if order.amount_micros is None else 0
     return replace(
         divided,
         from_available_micros=from_available,
@@ -221,8 +226,14 @@ def _divide(connection: Connection, reward: Row[Any], order: ReversalOrder, so_f
     )
 
 
-def _available(connection: Connection, reward: Row[Any]) -> int:
-    return book.balance(connection, _account(AccountKind.WALLET_AVAILABLE, reward)).available_micros
+def _available(connection: Connection, reward: Row[Any], wanted: int, stoppable: Stoppable) -> int:
+    """What can be taken of what is `wanted`, once what holds the rest is stopped, and whatever else is there."""
+    wallet = _account(AccountKind.WALLET_AVAILABLE, reward)
+    available = book.balance(connection, wallet).available_micros
+    if available >= wanted:
+        return available
+    stoppable.give_back(reward.user_id, reward.currency, wanted - available)
+    return book.balance(connection, wallet).available_micros
 
 
 def _borne(so_far: Reversal) -> int:

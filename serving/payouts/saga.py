@@ -178,6 +178,16 @@ PAYOUT = Table(
 _OF_IDS = select(PAYOUT).where(PAYOUT.c.id.in_(bindparam("ids", expanding=True))).order_by(PAYOUT.c.id)
 _FIND = select(PAYOUT).where(PAYOUT.c.id == bindparam("payout")).with_for_update()
 _LOCK = _OF_IDS.with_for_update()
+_UNBEGUN = (
+    select(PAYOUT)
+    .where(
+        PAYOUT.c.user_id.in_(bindparam("users", expanding=True)),
+        PAYOUT.c.state.in_((State.CHALLENGED, State.REVIEWED, State.SUBMITTED)),
+        PAYOUT.c.attempt_count == 0,
+    )
+    .order_by(PAYOUT.c.id)
+    .with_for_update()
+)
 
 
 def start(connection: Connection, order: PayoutOrder, now: int) -> Payout:
@@ -277,6 +287,12 @@ def wake(connection: Connection, user_id: str, now: int) -> int:
     if ids:
         connection.execute(update(PAYOUT).where(PAYOUT.c.id.in_(ids)).values(due_at=now))
     return len(ids)
+
+
+def unbegun(connection: Connection, user_ids: Collection[str]) -> list[Payout]:
+    """What nobody has begun to pay of these people, and a claim cannot begin before this commit; the newest first."""
+    found = connection.execute(_UNBEGUN, {"users": list(user_ids)}) if user_ids else ()
+    return sorted(map(payout_of, found), key=lambda one: (one.created_at, one.id), reverse=True)
 
 
 def find(connection: Connection, payout_id: str) -> Payout | None:

@@ -11,6 +11,7 @@ from features.events import Event, Outcome, instant_of
 from features.intelligence.lists import Lists
 from features.log import Log
 from features.windows import DAY
+from serving import records
 from serving.contract import Answer
 from serving.database import open_database
 from serving.flows import record_outcome, score_event, score_withdrawal
@@ -121,6 +122,7 @@ def test_a_ban_freezes_the_reward_of_its_event_and_a_reviewer_lifts_it(platform:
 def test_only_a_persons_finding_of_fraud_makes_a_debt(platform: Platform, caused_by: str, owed: int) -> None:
     platform.earn("e1")
     platform.withdraw(REWARD, "w1")
+    platform.pay(NOW)
     platform.tell("e1", "disposition", "o1", disposition="fraud", caused_by=caused_by)
     platform.earn("e2")
     found = platform.wallet()
@@ -178,3 +180,84 @@ def test_fraud_stops_no_payout_that_may_have_been_sent(
     platform.tell("w1", "disposition", "o1", disposition="fraud", caused_by="person")
     assert platform.payout("w1").state is State.UNKNOWN
     assert (platform.wallet().available_micros, platform.wallet().held_micros) == (0, REWARD)
+
+
+def parked(platform: Platform, *amounts: int) -> list[str]:
+    """Withdrawals that are approved, and wait for where to pay them."""
+    ids = [f"w{number}" for number, _ in enumerate(amounts)]
+    for id_, amount in zip(ids, amounts, strict=True):
+        assert platform.withdraw(amount, id_) == "approve"
+    platform.pay(NOW, desk=Desk(vault=Vault(Seal(b"s" * 32))))
+    assert {platform.payout(id_).waits_for for id_ in ids} == {DESTINATION_NEEDED}
+    return ids
+
+
+def why(platform: Platform, id_: str) -> tuple[str, str]:
+    decision = platform.unit(lambda unit: records.decision_of_event(unit, id_))
+    return decision.action, decision.reason_codes
+
+
+def test_a_ban_stops_a_payout_that_nobody_has_begun_and_freezes_its_money(
+    tmp_path: Path, write_model: Callable[..., Path], engine: Engine
+) -> None:
+    platform = Platform(tmp_path, write_model(tmp_path / "model", event=0.01), engine)
+    platform.earn("e1")
+    (id_,) = parked(platform, REWARD)
+    platform.tell("e1", "ban", "o1", caused_by="person")
+    platform.pay(NOW + 2 * DAY)
+    assert (platform.payout(id_).state, why(platform, id_)) == (State.REFUSED, ("decline", '["reward_frozen"]'))
+    found = platform.wallet()
+    assert (found.available_micros, found.held_micros, found.frozen_micros) == (0, REWARD, REWARD)
+    assert platform.parts.providers["fake"].paid() == []
+    platform.tell("e1", "disposition", "o2", disposition="genuine")
+    assert platform.withdraw(REWARD, "again") == "approve"
+
+
+def test_the_clean_money_of_who_is_banned_is_paid(platform: Platform) -> None:
+    platform.earn("tainted")
+    platform.earn("clean")
+    (id_,) = parked(platform, REWARD)
+    platform.tell("tainted", "ban", "o1", caused_by="person")
+    assert (platform.payout(id_).state, platform.wallet().frozen_micros) == (State.SUBMITTED, REWARD)
+    platform.pay(NOW + 2 * DAY)
+    assert platform.payout(id_).state is State.SETTLED
+
+
+def test_a_ban_stops_the_newest_payouts_and_no_more_than_it_needs(platform: Platform) -> None:
+    for id_ in ("tainted", "clean", "cleaner"):
+        platform.earn(id_)
+    first, second = parked(platform, REWARD, 2 * REWARD)
+    platform.tell("tainted", "ban", "o1", caused_by="person")
+    assert [platform.payout(id_).state for id_ in (first, second)] == [State.SUBMITTED, State.REFUSED]
+    found = platform.wallet()
+    assert (found.available_micros, found.frozen_micros, found.held_micros) == (REWARD, REWARD, 2 * REWARD)
+
+
+@pytest.mark.parametrize("score", [0.01, 0.5])
+@pytest.mark.parametrize("caused_by", ["person", "model"])
+def test_a_finding_of_fraud_takes_back_what_a_payout_that_nobody_has_begun_holds(
+    tmp_path: Path, write_model: Callable[..., Path], engine: Engine, caused_by: str, score: float
+) -> None:
+    platform = Platform(tmp_path, write_model(tmp_path / "model", event=0.01, withdrawal=score), engine)
+    platform.earn("e1")
+    assert platform.withdraw(REWARD, "w1") == ("approve" if score < 0.1 else "review")
+    platform.tell("e1", "disposition", "o1", disposition="fraud", caused_by=caused_by)
+    platform.pay(NOW + 2 * DAY)
+    assert (platform.payout("w1").state, why(platform, "w1")) == (State.REFUSED, ("decline", '["reward_reversed"]'))
+    found = platform.wallet()
+    assert (found.available_micros, found.held_micros, found.owed_micros) == (0, 0, 0)
+
+
+def test_what_an_advertiser_takes_back_for_quality_stops_no_payout(platform: Platform) -> None:
+    platform.earn("e1")
+    (id_,) = parked(platform, REWARD)
+    platform.tell("e1", "reversal", "o1", reversal_kind="advertiser_reversal", reason="quality")
+    assert platform.payout(id_).state is State.SUBMITTED
+
+
+def test_a_ban_stops_no_payout_that_may_have_been_sent(platform: Platform) -> None:
+    platform.earn("e1")
+    platform.withdraw(REWARD, "w1")
+    platform.pay(NOW, Fault.LOSE_ANSWER)
+    platform.tell("e1", "ban", "o1", caused_by="person")
+    assert (platform.payout("w1").state, platform.wallet().frozen_micros) == (State.UNKNOWN, 0)
