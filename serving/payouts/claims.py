@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select, update
 from serving.payouts import attempts
 from serving.payouts.attempts import PAYOUT_ATTEMPT, Attempt
 from serving.payouts.bundles import bundled, shares
-from serving.payouts.desk import OPEN_DESK, Desk
+from serving.payouts.desk import DESTINATION_CHANGED, OPEN_DESK, Desk
 from serving.payouts.saga import PAYOUT, Payout, State, get_each, payout_of, swap_each
 
 PATIENCE_MICROS: Final = 60 * 1_000_000
@@ -75,6 +75,11 @@ def _begin(connection: Connection, provider: str, due: Sequence[Payout], now: in
     known = [one for one in due if desk.knows(one.user_id)]
     new = [*known, *_companions(connection, provider, known, desk)]
     addresses = desk.addresses(connection, new)
+    misled = desk.misled(connection, new, addresses, provider)
+    # Nobody's from now on: the routing finds who pays such a destination, at no more than was shown.
+    nobodys = {"provider": "", "waits_for": DESTINATION_CHANGED, "due_at": now}
+    swap_each(connection, [(one, nobodys) for one in misled], now)
+    new = [one for one in new if one not in misled]
     parked = desk.parked(connection, new, addresses, now)
     waiting = [one for one in new if one.id in parked]
     columns = [{"waits_for": parked[one.id].reason, "due_at": parked[one.id].until} for one in waiting]
@@ -138,11 +143,14 @@ def _resume(connection: Connection, provider: str, due: Sequence[Payout], now: i
     members = get_each(connection, [row.payout_id for found in shared.values() for row in found])
     payments = [_payment(own[id_], shared.get(rows[id_].provider_key, ()), members) for id_ in own]
     addresses = desk.addresses(connection, list(own.values()))
+    # Kept anew it may be another: under the same key nothing is sent there.
+    changed = desk.kept_later(connection, {one: rows[one.id].created_at for one in own.values()})
+    firsts = [(payment, rows[payment[0].id]) for payment in payments]
     return [
         _attempt(
-            payment, addresses, provider, rows[payment[0].id].created_at, rows[payment[0].id].outcome, is_first=False
+            payment, {} if payment[0] in changed else addresses, provider, row.created_at, row.outcome, is_first=False
         )
-        for payment in payments
+        for payment, row in firsts
     ]
 
 

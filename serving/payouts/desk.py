@@ -6,14 +6,17 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from serving.payouts.destinations import Vault
+from serving.payouts.destinations import Vault, kept_since
 from serving.payouts.identity.gate import Waits
 from serving.payouts.permits import required
+from serving.payouts.routes import NoRoute, kind_of, route
 from serving.payouts.saga import Payout
 from serving.policy import Policy
 from serving.policy_payouts import FeeRule
 
 DESTINATION_NEEDED: Final = "destination_needed"
+DESTINATION_CHANGED: Final = "destination_changed"
+"""Its destination was kept anew, as a kind that whoever was promised it does not pay: it finds another provider."""
 PROVIDER_NEEDED: Final = "provider_needed"
 """No configured provider pays this, or the one that began to is configured no more."""
 _MINUTE: Final = 60 * 1_000_000
@@ -73,6 +76,29 @@ class Desk:
         for id_, missing in required(connection, asked, now, self.policy, self.accounts).items():
             parked[id_] = Parked(missing.reason, now + _AGAIN_MICROS[missing.waits_for])
         return parked
+
+    def kept_later(self, connection: Connection, since: Mapping[Payout, int]) -> list[Payout]:
+        """Of these payouts, those whose destination was kept after the instant of each: it may be another."""
+        if self.vault is None:
+            return []
+        kept = kept_since(connection, {one.destination for one in since})
+        return [one for one, instant in since.items() if kept.get(one.destination, instant) > instant]
+
+    def misled(
+        self, connection: Connection, payouts: Sequence[Payout], addresses: Mapping[str, str], provider: str
+    ) -> list[Payout]:
+        """Those whose destination was kept anew, as a kind that somebody else pays."""
+        if self.policy is None or not self.providers:
+            return []
+        later = self.kept_later(connection, {one: one.created_at for one in payouts if one.destination in addresses})
+        return [one for one in later if not self._leads(one, addresses[one.destination], provider)]
+
+    def _leads(self, payout: Payout, address: str, provider: str) -> bool:
+        assert self.policy is not None, "asked by `misled` alone"
+        try:
+            return route(payout.currency, kind_of(address), self.policy.payouts).provider == provider
+        except NoRoute:
+            return False
 
     def promised_to(self, provider: str) -> tuple[str, ...]:
         """Whose payouts a provider takes up: its own, and nobody's, where no routing says whose those are."""

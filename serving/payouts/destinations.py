@@ -28,6 +28,10 @@ PAYOUT_DESTINATION = Table(
 
 _OF_DIGESTS = select(PAYOUT_DESTINATION).where(PAYOUT_DESTINATION.c.digest.in_(bindparam("digests", expanding=True)))
 
+_SINCE = select(PAYOUT_DESTINATION.c.digest, PAYOUT_DESTINATION.c.recorded_at).where(
+    PAYOUT_DESTINATION.c.digest.in_(bindparam("digests", expanding=True))
+)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Vault:
@@ -93,6 +97,12 @@ def kinds_at(connection: Connection, digests: Collection[str]) -> dict[str, str]
     """The same of those that are kept, by digest."""
     rows = connection.execute(_OF_DIGESTS, {"digests": list(digests)}) if digests else ()
     return {row.digest: row.kind for row in rows}
+
+
+def kept_since(connection: Connection, digests: Collection[str]) -> dict[str, int]:
+    """Since when each of those that are kept names what it does; forgotten and kept again it may be something else."""
+    rows = connection.execute(_SINCE, {"digests": list(digests)}) if digests else ()
+    return {digest: int(recorded_at) for digest, recorded_at in rows}
 
 
 def forget(connection: Connection, digest: str) -> bool:

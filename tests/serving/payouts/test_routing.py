@@ -9,9 +9,9 @@ from serving.database import reading
 from serving.ledger import book, proofs
 from serving.ledger.transfer import Account, AccountKind
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
-from serving.payouts import reviews, saga
-from serving.payouts.desk import DESTINATION_NEEDED, PROVIDER_NEEDED, Desk
-from serving.payouts.destinations import Vault
+from serving.payouts import attempts, reviews, saga
+from serving.payouts.desk import DESTINATION_CHANGED, DESTINATION_NEEDED, PROVIDER_NEEDED, Desk
+from serving.payouts.destinations import Vault, forget
 from serving.payouts.duties import Books, payout_duties
 from serving.payouts.fake import FakeProvider, Fault
 from serving.payouts.identity.sealing import Seal
@@ -145,6 +145,68 @@ def test_what_a_provider_that_is_gone_has_begun_stays_its_own(town: Any) -> None
     found = payout(town, "mail")
     assert (found.state, found.waits_for) == (State.SETTLED, None)
     assert house.paid() == {"bank": ["ann@example.com"]}
+
+
+def keep_anew(town: Any, id_: str, destination: str, now: int) -> None:
+    with town.engine.begin() as connection:
+        assert forget(connection, f"digest of {id_}")
+        VAULT.keep(connection, f"digest of {id_}", destination, now)
+        saga.wake(connection, "ann", now)
+
+
+def test_a_destination_kept_anew_as_another_kind_is_paid_by_who_pays_that_for_no_more(town: Any) -> None:
+    house = House(town, "bank", "chain")
+    keep(town, "mail", "ann@example.com")
+    withdraw(town, "mail", Terms("bank", 100_000, PaidBy.PERSON))
+    keep_anew(town, "mail", "0x" + "ab" * 20, NOW + 1)
+    house.now = NOW + 1
+    house.round("payouts-bank")
+    found = payout(town, "mail")
+    assert (found.provider, found.waits_for, found.attempt_count) == ("", DESTINATION_CHANGED, 0)
+    house.round()
+    house.round()
+    assert house.paid() == {"bank": [], "chain": ["0x" + "ab" * 20]}
+    found = payout(town, "mail")
+    assert (found.state, found.waits_for) == (State.SETTLED, None)
+    assert found.taken_micros <= 100_000, "no more than the person was shown"
+
+
+def test_a_destination_kept_anew_as_a_kind_that_nobody_pays_waits_with_a_word(town: Any) -> None:
+    house = House(town, "bank")
+    keep(town, "mail", "ann@example.com")
+    withdraw(town, "mail", Terms("bank"))
+    keep_anew(town, "mail", "0x" + "ab" * 20, NOW + 1)
+    house.now = NOW + 1
+    for _ in range(2):
+        house.round()
+    assert (payout(town, "mail").waits_for, house.paid()) == (PROVIDER_NEEDED, {"bank": []})
+    keep_anew(town, "mail", "bob@example.com", NOW + 2)
+    house.now = NOW + 2
+    for _ in range(2):
+        house.round()
+    assert house.paid() == {"bank": ["bob@example.com"]}
+
+
+def test_a_destination_kept_anew_as_the_same_kind_keeps_its_promise(town: Any) -> None:
+    house = House(town, "bank", "chain")
+    keep(town, "mail", "ann@example.com")
+    withdraw(town, "mail", Terms("bank", 100_000, PaidBy.PERSON))
+    keep_anew(town, "mail", "bob@example.com", NOW + 1)
+    house.now = NOW + 1
+    house.round("payouts-bank")
+    assert (house.paid()["bank"], payout(town, "mail").taken_micros) == (["bob@example.com"], 100_000)
+
+
+def test_what_was_begun_is_never_sent_again_to_a_destination_that_was_kept_anew(town: Any) -> None:
+    keep(town, "mail", "ann@example.com")
+    withdraw(town, "mail", Terms("bank"))
+    house = House(town, "bank", faults=(Fault.LOSE_REQUEST,))
+    house.round()
+    keep_anew(town, "mail", "bob@example.com", NOW + 1)
+    house.now = NOW + 2 * MINUTE
+    house.round()
+    assert (payout(town, "mail").state, house.paid()) == (State.UNKNOWN, {"bank": []})
+    assert house.providers["bank"].sendings(attempts.key_of("mail")) == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.SETTLE_LATER, Fault.LOSE_REQUEST])
