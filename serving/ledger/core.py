@@ -52,10 +52,15 @@ class Event:
     body: Mapping[str, Any]
 
 
+_Placed = tuple[Transfer, int, int, int, tuple[int, int]]
+"""A transfer, its sequence, the numbers of debit and credit, and the transfers before it on the two."""
+
+
 class _Memory:
-    """Accounts by id, as they stood at the head `hash`."""
+    """Accounts by id, as they stood at the head `hash`. `sequence` is merely the last that was seen."""
 
     def __init__(self) -> None:
+        self.sequence = 0
         self.hash: bytes | None = None
         self.accounts: dict[str, Standing] = {}
 
@@ -74,11 +79,12 @@ class Core:
         self._driver = driver_of(connection)
         self._memory = _MEMORIES.setdefault(connection.engine, _Memory())
         with translated(connection):
-            head, self._known = self._driver.lock(ids)
+            head, self._known = self._driver.lock(ids, self._memory.sequence)
             while head is None:
                 self._driver.begin(GENESIS)
-                head, self._known = self._driver.lock(ids)
+                head, self._known = self._driver.lock(ids, self._memory.sequence)
         self._sequence, self._hash = head
+        self._memory.sequence = self._sequence
         if self._memory.hash != self._hash or len(self._memory.accounts) > REMEMBERED_MAX:
             self._memory.hash, self._memory.accounts = self._hash, {}
 
@@ -120,16 +126,10 @@ class Core:
         with translated(self._connection), self._driver.together():
             self._open(opened, standing, keys, now)
             self._write_events(events, standing, now)
-            self._write_transfers(transfers, standing, now)
-            rows = []
-            for id_, change in changes.items():
-                one = standing[id_]
-                one.posted += change.posted
-                one.pending_out += change.pending_out
-                rows.append((change.posted, change.pending_out, one.last, one.number))
-            if rows:
-                self._driver.change(rows)
+            placed = self._placed(transfers, standing)
+            self._change(changes, standing)  # sent before anything is hashed, so that PostgreSQL is busy meanwhile
             self._limit(events, standing)
+            self._write_transfers(placed, now)
             self._driver.advance(self._sequence, self._hash)
         self._memory.accounts.update(standing)
         self._memory.hash = self._hash
@@ -187,21 +187,37 @@ class Core:
         self._hash = event_hash(self._hash, self._sequence, kind.value, number, micros, now, body)
         return self._sequence, kind.value, number, micros, now, body, self._hash
 
-    def _write_transfers(self, transfers: Sequence[Transfer], standing: Mapping[str, Standing], now: int) -> None:
-        rows, sequence, hash_ = [], self._sequence, self._hash
+    def _placed(self, transfers: Sequence[Transfer], standing: Mapping[str, Standing]) -> Sequence[_Placed]:
+        """Each with its place in the chain and in the histories of its two accounts."""
+        placed, sequence = [], self._sequence
         for one in transfers:
             sequence += 1
             debit, credit = standing[one.debit.id], standing[one.credit.id]
-            numbers = debit.number, credit.number, one.amount_micros
-            before = debit.last, credit.last
+            placed.append((one, sequence, debit.number, credit.number, (debit.last, credit.last)))
+            debit.last = credit.last = sequence
+        return placed
+
+    def _change(self, changes: Mapping[str, Change], standing: Mapping[str, Standing]) -> None:
+        rows = []
+        for id_, change in changes.items():
+            one = standing[id_]
+            one.posted += change.posted
+            one.pending_out += change.pending_out
+            rows.append((change.posted, change.pending_out, one.last, one.number))
+        if rows:
+            self._driver.change(rows)
+
+    def _write_transfers(self, placed: Sequence[_Placed], now: int) -> None:
+        rows, hash_ = [], self._hash
+        for one, sequence, debit, credit, before in placed:
+            numbers = debit, credit, one.amount_micros
             kind, hold = f"{one.kind}", one.hold_id  # twice as fast as its `value`
             hash_ = transfer_hash(
                 hash_, sequence, *numbers, *before, one.effective_at, now, (one.id, kind, one.cause_id, hold or "")
             )
             rows.append((sequence, one.id, *numbers, kind, hold, one.cause_id, one.effective_at, now, *before, hash_))
-            debit.last = credit.last = sequence
-        self._sequence, self._hash = sequence, hash_
         if rows:
+            self._sequence, self._hash = self._sequence + len(rows), hash_
             self._driver.insert("transfer", rows)
 
 

@@ -41,10 +41,11 @@ _NAMES: Final = "SELECT number, id FROM account WHERE number"
 class Driver(Protocol):
     """One connection's statements."""
 
-    def lock(self, ids: Sequence[str]) -> tuple[tuple[int, bytes] | None, Rows]:
+    def lock(self, ids: Sequence[str], size: int) -> tuple[tuple[int, bytes] | None, Rows]:
         """The head of the chain, from now on nobody else's until the transaction ends; None: there is no row yet.
 
         And of the transfers `ids` those that exist: id, debit, credit, amount, kind, cause, hold; accounts by numbers.
+        `size`: about how many events the book has.
         """
 
     def begin(self, first: bytes) -> None:
@@ -96,7 +97,7 @@ class _Sqlite:
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
 
-    def lock(self, ids: Sequence[str]) -> tuple[tuple[int, bytes] | None, Rows]:
+    def lock(self, ids: Sequence[str], size: int) -> tuple[tuple[int, bytes] | None, Rows]:
         # BEGIN IMMEDIATE has locked everything.
         head = self._cursor.execute("SELECT sequence, hash FROM ledger_head WHERE id = 1").fetchone()
         return head, self._each(_KNOWN, ids) if ids else ()
@@ -139,13 +140,14 @@ class _Postgresql:
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
 
-    def lock(self, ids: Sequence[str]) -> tuple[tuple[int, bytes] | None, Rows]:
-        # Both go to the server at once; the second sees what was committed while the first waited.
+    def lock(self, ids: Sequence[str], size: int) -> tuple[tuple[int, bytes] | None, Rows]:
+        # Both go to the server at once; the second sees what was committed while the first waited. Its plan is kept
+        # until the book has doubled, when its words are others: see `_each`.
         with self.together():
             locked = self._cursor.connection.cursor()
             locked.execute("SELECT sequence, hash FROM ledger_head WHERE id = 1 FOR UPDATE")
             if ids:
-                self._cursor.execute(f"{_KNOWN} = ANY(%s)", (_texts(ids),), prepare=False)
+                self._cursor.execute(f"{_KNOWN} = ANY(%s) -- below 2^{size.bit_length()}", (_texts(ids),))
         return locked.fetchone(), self._cursor.fetchall() if ids else ()
 
     def begin(self, first: bytes) -> None:
