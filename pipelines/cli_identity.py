@@ -1,5 +1,6 @@
 """`assay identity ...`: possible hits in lists of names, and what a named person decides about proofs of identity."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -100,6 +101,9 @@ def fake_document(
         str | None, typer.Option(help="the document convinces, and this is the name on it: any that can be printed")
     ] = None,
     born: Annotated[str | None, typer.Option(help="the date of birth on it, e.g. 1990-12-31; may be left out")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="where the person is taxed, as it shows, e.g. CN; may be left out")
+    ] = None,
 ) -> None:
     """Show the fake provider a document for the check that a person has begun; without --name it does not convince.
     For trying things out: the fake takes any name and any day, and looks at nothing else. The service learns of it
@@ -110,7 +114,7 @@ def fake_document(
     from serving.payouts.identity.persons import Person  # noqa: PLC0415
 
     with explained(), _kept() as (connection, seal, _):
-        _assert_document(name, born)
+        _assert_document(name, born, country)
         check = checks.latest(connection, user_id)
         if check is None:
             begins = f"curl -X POST http://127.0.0.1:3000/v1/people/{quote(user_id, safe='')}/identity"
@@ -119,19 +123,21 @@ def fake_document(
         if name is None:
             provider.disprove(check.key)
         else:
-            provider.prove(check.key, Person((name,), born))
+            provider.prove(check.key, Person((name,), born), country=country)
         told = "does not convince" if name is None else "convinces"
         place = f"GET /v1/people/{user_id}/identity tells what came of it"
         out.print(f"shown: it {told}; within a minute {place}", markup=False, soft_wrap=True)
 
 
-def _assert_document(name: str | None, born: str | None) -> None:
+def _assert_document(name: str | None, born: str | None, country: str | None) -> None:
     from serving.payouts.identity.persons import NAME_CHARACTERS_MAX, is_date  # noqa: PLC0415  # as above
 
     if name is not None and (not name.strip() or not name.isprintable() or len(name) > NAME_CHARACTERS_MAX):
         raise UserError(f"--name: write 1 to {NAME_CHARACTERS_MAX} characters that can be printed, e.g. 'Ann Lee'")
     if born is not None and name is None:
         raise UserError("--born: a document that convinces has a name: add --name, or leave --born out")
+    if country is not None and (name is None or not re.fullmatch("[A-Z]{2}", country)):
+        raise UserError("--country: add --name, and write two capital letters, e.g. CN, or leave --country out")
     if born is not None and not is_date(born):
         raise UserError(f"--born: there is no day {born!r}: write it as 1990-12-31, or leave it out")
 

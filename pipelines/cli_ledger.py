@@ -89,6 +89,21 @@ def reserve(json_: Json = None) -> None:
         show_reserve(state(connection), load_policy().reserve.share, json_)
 
 
+@app.command()
+def tax(
+    year: Annotated[int, typer.Option(help="of the payouts' beginnings, where the policy says that a year begins")],
+    csv: Annotated[Path | None, typer.Option("--csv", help="write it there; left out: to the screen")] = None,
+) -> None:
+    """What was paid and withheld in a year, by country and account, as CSV for the authority. Payouts that were refused
+    or came back are not counted.
+    """
+    from pipelines.shown_ledger import write_tax  # noqa: PLC0415  # as above
+    from serving.payouts.taxes import of_year  # noqa: PLC0415
+
+    with explained(), _reading() as connection:
+        write_tax(of_year(connection, year), csv)
+
+
 @app.command("top-up")
 def top_up(id_: Id, micros: Amount, currency: Currency, by: By, why: Why) -> None:
     """Fill the reserve, out of the platform's own expense."""

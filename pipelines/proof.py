@@ -24,6 +24,7 @@ from serving.ledger.proof.verify import Placed, Report
 from serving.ledger.proof.verify import verify as verify_book
 from serving.ledger.proofs import check_tables
 from serving.ledger.refusals import Missing, Refusal
+from serving.payouts import taxes
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def verify(
         advance = progress(newest - start + 1)
         report = verify_book(connection, lines, {heads.key_id(key): key for key in known}, advance, start)
         if start == 1:
-            report.add(Finding(None, sentence) for sentence in check_tables(connection))
+            report.add(Finding(None, sentence) for sentence in check_tables(connection) + taxes.check(connection))
     if not folders and not lines and Places.of_home(home).tiles.exists():
         gone = "heads were signed, and none is left: put them back, or name the folder of a copy (--heads)"
         report.add([Finding(None, gone)])

@@ -1,6 +1,8 @@
-"""Exposure and the reserve on the terminal and as JSON."""
+"""Exposure and the reserve on the terminal and as JSON; the tax of a year as CSV."""
 
+import csv
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ from rich.table import Table
 
 from features.events import instant_of
 from features.money import in_words
-from pipelines.console import out
+from pipelines.console import counted, out
 from pipelines.instants import instant_shown
 from serving.ledger.book import Balance
 from serving.ledger.exposure import Exposed
 from serving.ledger.reserve import State
 from serving.ledger.transfer import Account
+from serving.payouts.taxes import YearLine
 
 
 def show_exposure(found: Sequence[Exposed], file: Path | None) -> None:
@@ -64,6 +67,26 @@ def show_reserve(states: Sequence[State], share: float, file: Path | None) -> No
     else:
         out.print("the reserve is empty: a service sets a share of each reward aside once an hour", soft_wrap=True)
     _written({"reserve": [one.as_dict() for one in states]}, file)
+
+
+def write_tax(lines: Sequence[YearLine], file: Path | None) -> None:
+    """One line a country, account and currency; amounts in units of the currency."""
+    head = ["year", "country", "user_id", "currency", "paid", "withheld"]
+    rows = [
+        [one.year, one.country, one.user_id, one.currency]
+        + [_units(micros, one.currency) for micros in (one.base_micros, one.tax_micros)]
+        for one in lines
+    ]
+    if file is None:
+        csv.writer(sys.stdout).writerows([head, *rows])
+        return
+    with file.open("w", encoding="utf-8", newline="") as written:
+        csv.writer(written).writerows([head, *rows])
+    out.print(f"{counted(len(rows), 'line', 'lines')} written to {file}", markup=False, soft_wrap=True)
+
+
+def _units(micros: int, currency: str) -> str:
+    return in_words(micros, currency).removesuffix(f" {currency}")
 
 
 def _missing(one: State, share: float) -> str:

@@ -265,3 +265,6 @@ class PayoutAnswer(_Body):
     attempts: int
     fee_micros: int | None = Field(description="what the provider takes; null while it is not known")
     waits_for: str | None = Field(description="why it is parked, a word of code; null where it is not")
+    tax_micros: int | None = Field(
+        None, description="withheld of the amount; left out while no tax is counted", exclude_if=lambda tax: tax is None
+    )

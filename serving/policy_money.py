@@ -113,9 +113,9 @@ class TaxRule(Section):
 
 
 class TaxPolicy(Section):
-    """See serving/ledger/tax.py."""
+    """See serving/payouts/taxes.py."""
 
-    booked_at: Literal["payout", "credit"]
+    booked_at: Literal["payout"]
     time_zone: str
     rules: dict[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], TaxRule]
 

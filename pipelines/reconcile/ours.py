@@ -72,7 +72,7 @@ def _attempts(connection: Connection, provider: str) -> pl.DataFrame:
         "key": PAYOUT_ATTEMPT.c.provider_key,
         "reference": PAYOUT_ATTEMPT.c.provider_reference,
         "state": PAYOUT.c.state,
-        "amount_micros": PAYOUT.c.amount_micros - taken,
+        "amount_micros": PAYOUT.c.amount_micros - taken - func.coalesce(PAYOUT.c.tax_micros, 0),
         "currency": PAYOUT.c.currency,
         "updated_at": PAYOUT.c.updated_at,
         "bundle": PAYOUT_ATTEMPT.c.bundle,

@@ -52,9 +52,9 @@ class Payslip:
     """In micros, all zero or more. `since` <= at < `until`, by when it was recorded.
 
     Promised: rewards credited. Reversed: taken from the person. Spared: taken back by advertisers and borne by the
-    reserve. Paid: what reached the person, after `fee_micros`, which the person bore. Pending, frozen (of what is
-    pending, or set aside), withdrawable and owed are as of now. `hourly_micros`: what is left of what the timed work
-    was promised, an hour; None: less than a minute of time is known. Two tasks at once take the time of one.
+    reserve. Paid: what reached the person, after `fee_micros`, which the person bore, and `tax_micros`. Pending, frozen
+    (of what is pending, or set aside), withdrawable and owed are as of now. `hourly_micros`: what is left of what the
+    timed work was promised, an hour; None: less than a minute of time is known. Two tasks at once take the time of one.
     """
 
     user_id: str
@@ -112,9 +112,10 @@ _MOVED: Final = (
 _OUT: Final = select(WITHDRAWAL.c.id, WITHDRAWAL.c.hold_id).where(
     WITHDRAWAL.c.user_id == bindparam("user"), WITHDRAWAL.c.currency == bindparam("asset")
 )
-_FEES: Final = select(TRANSFER.c.id, TRANSFER.c.amount_micros, TRANSFER.c.recorded_at).where(
+_CLEARING: Final = select(TRANSFER.c.credit).where(TRANSFER.c.id.in_(bindparam("captures", expanding=True)))
+_BORNE: Final = select(TRANSFER.c.id, TRANSFER.c.amount_micros, TRANSFER.c.recorded_at).where(
     TRANSFER.c.id.in_(bindparam("ids", expanding=True)),
-    TRANSFER.c.debit.in_(select(TRANSFER.c.credit).where(TRANSFER.c.id.in_(bindparam("captures", expanding=True)))),
+    TRANSFER.c.debit.in_(_CLEARING) | TRANSFER.c.credit.in_(_CLEARING),
     TRANSFER.c.recorded_at >= bindparam("since"),
     TRANSFER.c.recorded_at < bindparam("until"),
 )
@@ -138,12 +139,18 @@ _WORDS: Final = {
     TransferKind.RECOVERY: ("kept for what is owed", "for what was taken back earlier"),
     TransferKind.ADJUSTMENT: ("put right by a person", "a correction"),
     TransferKind.BONUS: ("a bonus", "beside what was promised"),
-    TransferKind.TAX: ("tax withheld", "for the tax office"),
     TransferKind.CONVERSION: ("converted", "points and money exchanged"),
     TransferKind.CLAWBACK: ("settled", "what was taken back is settled"),
 }
 """What moves a wallet besides rewards and reversals, which have lines of their own, and why."""
 _SPENT: Final = ("spent or put aside", "at the platform")
+_PARTS: Final = {
+    "fee": (TransferKind.FEE, -1, "fee of a payment", "what sending it cost"),
+    "fee/reversed": (TransferKind.FEE, 1, "fee given back", "the payment came back"),
+    "tax": (TransferKind.TAX, -1, "tax withheld", "of a payment, for the tax office"),
+    "tax/reversed": (TransferKind.TAX, 1, "tax given back", "the payment came back"),
+}
+"""What is taken out of a payout after it has left the wallet, by the end of the transfer's id."""
 
 
 def payslip(
@@ -156,10 +163,10 @@ def payslip(
     credited = connection.execute(_CREDITED, asked).all()
     taken = connection.execute(_TAKEN, asked).all()
     moved = _moved(connection, user_id, currency, asked)
-    fees = _fees(connection, asked)
+    borne = _borne(connection, asked)
     now = wallets.wallet(connection, user_id, currency)
     timed = _covered(work)
-    lines = [*map(_promise, credited), *map(_reversal, taken), *moved, *fees]
+    lines = [*map(_promise, credited), *map(_reversal, taken), *moved, *borne]
     return Payslip(
         user_id=user_id,
         currency=currency,
@@ -171,9 +178,9 @@ def payslip(
         spared_micros=sum(row.from_reserve_micros for row in taken),
         debt_collected_micros=-_sum(moved, TransferKind.DEBT_COLLECTED, TransferKind.RECOVERY),
         paid_micros=-_sum(moved, TransferKind.CAPTURE, TransferKind.REVERSAL)
-        + sum(line.amount_micros for line in fees),
-        fee_micros=-sum(line.amount_micros for line in fees),
-        tax_micros=-_sum(moved, TransferKind.TAX),
+        + _sum(borne, TransferKind.FEE, TransferKind.TAX),
+        fee_micros=-_sum(borne, TransferKind.FEE),
+        tax_micros=-_sum(borne, TransferKind.TAX),
         adjusted_micros=_sum(moved, TransferKind.ADJUSTMENT, TransferKind.BONUS),
         pending_micros=now.pending_micros + now.accrued_micros,
         frozen_micros=now.frozen_micros,
@@ -252,17 +259,26 @@ def _sum(moved: Sequence[_Moved], *kinds: TransferKind) -> int:
     return sum(one.amount_micros for one in moved if one.kind in kinds)
 
 
-def _fees(connection: Connection, asked: dict[str, Any]) -> list[Line]:
-    """Fees of payouts that the person bore: those that were taken out of what had left the wallet."""
+def _borne(connection: Connection, asked: dict[str, Any]) -> list[_Moved]:
+    """Fees and tax of payouts that the person bore: what was taken out of what had left the wallet, and came back."""
     out = connection.execute(_OUT, asked).all()
-    ids = {"ids": [f"{row.id}/fee" for row in out], "captures": [capture_id(row.hold_id) for row in out]}
-    fees = connection.execute(_FEES, asked | ids).all() if out else ()
-    return [
-        Line(
-            row.recorded_at, "fee of a payment", -row.amount_micros, "what sending it cost", row.id.removesuffix("/fee")
-        )
-        for row in fees
-    ]
+    if not out:
+        return []
+    known = {f"{row.id}/{part}": (row.id, part) for row in out for part in _PARTS}
+    ids = {"ids": list(known), "captures": [capture_id(row.hold_id) for row in out]}
+    return [_part(row, *known[row.id]) for row in connection.execute(_BORNE, asked | ids)]
+
+
+def _part(row: Row[*tuple[Any, ...]], payout_id: str, part: str) -> _Moved:
+    kind, sign, what, why = _PARTS[part]
+    return _Moved(
+        at=row.recorded_at,
+        what=what,
+        amount_micros=sign * row.amount_micros,
+        reason=why,
+        cause_id=payout_id,
+        kind=kind,
+    )
 
 
 def _left(connection: Connection, asked: dict[str, Any], work: Sequence[Work]) -> int:

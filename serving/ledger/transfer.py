@@ -152,12 +152,11 @@ ENDS_A_BALANCE: Final = frozenset(
         TransferKind.RECOVERY,
         TransferKind.DEBT_COLLECTED,
         TransferKind.ADJUSTMENT,
-        TransferKind.TAX,
         TransferKind.CONVERSION,
         TransferKind.REVERSAL,
     }
 )
-"""All that may take from what a person can withdraw: the person, fraud, a named reviewer, tax. Time is not here."""
+"""All that may take from what a person can withdraw: the person, fraud, a named reviewer. Time is not here."""
 
 
 class Unbalanced(ValueError):  # noqa: N818  (it names the state that was refused)

@@ -82,6 +82,8 @@ def of_payout(before: Any, after: Any, now: int) -> list[Told]:
         "state": str(after.state),
         "waits_for": None if after.waits_for is None else str(after.waits_for),
     }
+    if after.tax_micros is not None:
+        data["tax_micros"] = after.tax_micros
     told = [Told(ChangeType.PAYOUT_UPDATED, effect, subject, data, now)]
     if after.waits_for in _TO_PROVE_AGAIN and before.waits_for != after.waits_for:
         told.append(of_identity(after.user_id, effect, after.waits_for, now, after.id))

@@ -13,6 +13,7 @@ from serving.payouts.attempts import PAYOUT_ATTEMPT, Attempt
 from serving.payouts.bundles import bundled, shares
 from serving.payouts.desk import DESTINATION_CHANGED, OPEN_DESK, Desk
 from serving.payouts.saga import PAYOUT, Payout, State, get_each, payout_of, swap_each
+from serving.payouts.taxes import Columns
 
 PATIENCE_MICROS: Final = 60 * 1_000_000
 """For so long after a claim the payout is left alone: its caller may still be waiting for the provider."""
@@ -89,13 +90,19 @@ def _begin(connection: Connection, provider: str, due: Sequence[Payout], now: in
         return []
     attempts.record(connection, payments, provider, now)
     fees = shares(payments, desk.rules_of(provider))
-    begun = swap_each(connection, _begun(payments, provider, fees, now), now)
+    priced = [one._replace(fee_micros=fees[one.id]) for payment in payments for one in payment]
+    taxes = desk.taxes(connection, priced, now)
+    begun = swap_each(connection, _begun(payments, provider, fees, taxes, now), now)
     firsts = [[begun[one.id] for one in payment] for payment in payments]
     return [_attempt(payment, addresses, provider, now, None, is_first=True) for payment in firsts]
 
 
 def _begun(
-    payments: Sequence[Sequence[Payout]], provider: str, fees: Mapping[str, int], now: int
+    payments: Sequence[Sequence[Payout]],
+    provider: str,
+    fees: Mapping[str, int],
+    taxes: Mapping[str, Columns],
+    now: int,
 ) -> list[tuple[Payout, dict[str, Any]]]:
     """Only the first of a payment is asked about: the others follow it."""
     return [
@@ -107,6 +114,7 @@ def _begun(
                 "fee_micros": fees[payout.id],
                 "waits_for": None,
                 "due_at": None if place else now + PATIENCE_MICROS,
+                **taxes.get(payout.id, {}),
             },
         )
         for payment in payments

@@ -6,11 +6,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from serving.payouts import taxes
 from serving.payouts.destinations import Vault, kept_since
 from serving.payouts.identity.gate import Waits
 from serving.payouts.permits import required
 from serving.payouts.routes import NoRoute, kind_of, route
 from serving.payouts.saga import Payout
+from serving.payouts.taxes import Columns
 from serving.policy import Policy
 from serving.policy_payouts import FeeRule
 
@@ -99,6 +101,10 @@ class Desk:
             return route(payout.currency, kind_of(address), self.policy.payouts).provider == provider
         except NoRoute:
             return False
+
+    def taxes(self, connection: Connection, payouts: Sequence[Payout], now: int) -> dict[str, Columns]:
+        """What is withheld of payouts that begin, by id, once `parked` has locked their people; all or none have it."""
+        return {} if self.policy is None else taxes.of_each(connection, payouts, now, self.policy.tax, self.accounts)
 
     def promised_to(self, provider: str) -> tuple[str, ...]:
         """Whose payouts a provider takes up: its own, and nobody's, where no routing says whose those are."""

@@ -72,16 +72,20 @@ def apply_each(connection: Connection, due: Sequence[Due], now: int) -> dict[str
 
 def settlement(payout: Payout, provider: str, now: int) -> list[Transfer]:
     """What arrives leaves clearing for the provider's cash. The fee stands in the provider's fees account, whoever
-    bears it, until the provider's own statement takes it.
+    bears it, until the provider's own statement takes it; the tax, in the account of its country.
     """
     clearing = _clearing(payout, provider)
     cash = _account(AccountKind.PROVIDER_CASH, provider, payout.currency)
     paid = _transfer(payout, _settled(payout), clearing, cash, payout.arriving_micros, TransferKind.SETTLEMENT, now)
-    if not payout.fee_micros:
-        return [paid]
-    bearer = clearing if payout.taken_micros else _account(AccountKind.REWARD_EXPENSE, PLATFORM, payout.currency)
-    fees = _account(AccountKind.FEES, provider, payout.currency)
-    return [paid, _transfer(payout, _fee(payout), bearer, fees, payout.fee_micros, TransferKind.FEE, now)]
+    settled = [paid]
+    if payout.fee_micros:
+        bearer = clearing if payout.taken_micros else _account(AccountKind.REWARD_EXPENSE, PLATFORM, payout.currency)
+        fees = _account(AccountKind.FEES, provider, payout.currency)
+        settled.append(_transfer(payout, _fee(payout), bearer, fees, payout.fee_micros, TransferKind.FEE, now))
+    if payout.tax_micros:
+        kept = _account(AccountKind.TAX_WITHHELD, payout.tax_country or "", payout.currency)
+        settled.append(_transfer(payout, _tax(payout), clearing, kept, payout.tax_micros, TransferKind.TAX, now))
+    return settled
 
 
 def _accept(_: Payout, __: bool) -> Effect:
@@ -146,6 +150,8 @@ def _reverse(connection: Connection, payout: Payout, now: int) -> None:
     if payout.state is State.SETTLED:
         if payout.fee_micros:
             book.reverse(connection, _fee(payout), payout.id, now)
+        if payout.tax_micros:
+            book.reverse(connection, _tax(payout), payout.id, now)
         book.reverse(connection, _settled(payout), payout.id, now)
     book.reverse(connection, holds.capture_id(payout.hold_id), payout.id, now)
 
@@ -174,3 +180,7 @@ def _settled(payout: Payout) -> str:
 
 def _fee(payout: Payout) -> str:
     return f"{payout.id}/fee"
+
+
+def _tax(payout: Payout) -> str:
+    return f"{payout.id}/tax"

@@ -16,6 +16,7 @@ from serving.payouts.identity.triggers import announced, room
 from serving.payouts.limits import BeyondLimits, Wanted
 from serving.payouts.routes import DIGEST, NoRoute, route
 from serving.payouts.saga import PaidBy, Payout, PayoutOrder, Terms
+from serving.payouts.taxes import Asked, of_each
 from serving.policy import Policy
 
 MINUTE: Final = 60 * 1_000_000
@@ -25,6 +26,8 @@ UNKEPT: Final = "payout_destination: it is not kept, and what is asked for waits
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Before anything is held. `amount_micros` leaves the wallet, `arriving_micros` arrives, by `provider`.
+
+    `tax_micros` is what would be withheld if it began now; None: nothing counts for a country.
 
     `objection` is why it would be refused now, with its remedy; None: it would be taken. `notice` is what the person
     must show before it is paid, or soon will have to.
@@ -38,6 +41,7 @@ class Quote:
     waits_micros: int
     objection: str | None
     notice: str | None
+    tax_micros: int | None = None
 
 
 def request(connection: Connection, wanted: Wanted, destination: str, now: int, policy: Policy) -> Payout:
@@ -63,15 +67,19 @@ def quote(connection: Connection, wanted: Wanted, destination: str, now: int, po
     amount = payable(wanted.amount_micros, wanted.currency)
     terms = terms_of(connection, amount, wanted.currency, destination, policy)
     taken = terms.fee_micros if terms.fee_paid_by is PaidBy.PERSON else 0
+    asked = Asked(wanted.id, wanted.user_id, wanted.currency, amount, max(amount - taken, 0))
+    taxes = of_each(connection, [asked], now, policy.tax, {wanted.user_id: wanted.accounts})
+    tax = taxes[asked.id]["tax_micros"] if taxes else None
     return Quote(
         amount_micros=amount,
         fee_micros=terms.fee_micros,
         fee_paid_by=terms.fee_paid_by,
-        arriving_micros=max(amount - taken, 0),
+        arriving_micros=asked.arriving_micros - (tax or 0),
         provider=terms.provider,
         waits_micros=terms.bundle_micros,
         objection=_objection(connection, wanted, amount, terms, now, policy),
         notice=_notice(connection, wanted, now, policy) if terms.provider else UNKEPT,
+        tax_micros=tax,
     )
 
 

@@ -111,6 +111,7 @@ class Payout(NamedTuple):
     """A row of the table, column by column.
 
     `due_at`: from then on it is taken up, None while nobody need ask. `waits_for`: why it is parked, else None.
+    `tax_micros`: withheld of the amount for `tax_country` in `tax_year`; None: it counts for no country, or not yet.
     """
 
     id: str
@@ -131,6 +132,9 @@ class Payout(NamedTuple):
     bundle_micros: int | None
     due_at: int | None
     waits_for: str | None
+    tax_micros: int | None = None
+    tax_country: str | None = None
+    tax_year: int | None = None
 
     @property
     def taken_micros(self) -> int:
@@ -139,7 +143,7 @@ class Payout(NamedTuple):
 
     @property
     def arriving_micros(self) -> int:
-        return self.amount_micros - self.taken_micros
+        return self.amount_micros - self.taken_micros - (self.tax_micros or 0)
 
     @property
     def bundle_key(self) -> tuple[str, str, str]:
@@ -169,6 +173,9 @@ PAYOUT = Table(
     Column("bundle_micros", BigInteger),
     Column("due_at", BigInteger),
     Column("waits_for", String(32)),
+    Column("tax_micros", BigInteger),
+    Column("tax_country", String(2)),
+    Column("tax_year", Integer),
     UniqueConstraint("hold_id", name="payout_spends_a_hold_once"),
     CheckConstraint("amount_micros > 0", name="payout_amount"),
     Index("payout_due", "provider", "state", "due_at", sqlite_where=_IS_DUE, postgresql_where=_IS_DUE),

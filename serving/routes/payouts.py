@@ -83,6 +83,9 @@ class QuoteAnswer(BaseModel):
         description="why it would be refused now, and what would help; null: it would be taken"
     )
     notice: str | None = Field(description="what the person must show before it is paid, or soon will have to")
+    tax_micros: int | None = Field(
+        None, description="withheld, as of now; left out where no tax is counted", exclude_if=lambda tax: tax is None
+    )
 
 
 @router.post("/v1/payouts/quotes", responses=refusals(401, 413, 422, 500, 503))
@@ -155,4 +158,5 @@ def _answer(row: Row[Any]) -> PayoutAnswer:
         attempts=row.attempt_count,
         fee_micros=row.fee_micros,
         waits_for=row.waits_for,
+        tax_micros=row.tax_micros,
     )

@@ -41,9 +41,9 @@ class PayslipAnswer(BaseModel):
     refunded_micros: int = Field(description="given back to the person")
     spared_micros: int = Field(description="taken back by advertisers and borne by the platform")
     debt_collected_micros: int
-    paid_micros: int = Field(description="what left the wallet for the person, less the fee")
+    paid_micros: int = Field(description="what left the wallet for the person, less fee and tax")
     fee_micros: int = Field(description="borne by the person")
-    tax_micros: int
+    tax_micros: int = Field(description="withheld of what was paid")
     adjusted_micros: int = Field(description="put right by a named person, bonuses, and what was spent at the platform")
     pending_micros: int
     frozen_micros: int = Field(description="of what is pending or set aside: frozen until somebody has looked")

@@ -18,7 +18,6 @@ NAMES_THE_WALLET = {
     "serving/ledger/recovered.py": "completes a clawback of what came back",
     "serving/ledger/reversals.py": "takes back for fraud, gives back what was taken",
     "serving/ledger/rewards.py": "puts in what is due at once",
-    "serving/ledger/tax.py": "withholds a country's tax, gives it back",
     "serving/ledger/transfer.py": "declares it",
     "serving/ledger/wallets.py": "holds what the person withdraws, and shows it",
     "serving/pricing/settling.py": "settles the daily curve of one person's several accounts, which every offer says",

@@ -80,8 +80,12 @@ def test_a_document_of_the_fake_convinces_or_does_not(engine: Engine, place: Hom
         assert "--name: write 1 to 300 characters" in said("fake-document", "ann", "--name", name).output
     assert "add --name" in said("fake-document", "ann", "--born", "1990-01-31").output
     assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.PENDING
-    assert "it convinces" in said("fake-document", "ann", "--name", "Ann Lee", "--born", "1990-01-31").stdout
+    shown = ("fake-document", "ann", "--name", "Ann Lee", "--born", "1990-01-31", "--country")
+    assert "--country: add --name, and write two capital letters" in said(*shown, "China").output
+    assert "it convinces" in said(*shown, "CN").stdout
     assert begin_check(engine.begin, provider, "ann", desk, NOW).identity.state is State.VERIFIED
+    with engine.begin() as connection:
+        assert persons.countries(connection, ["ann"]) == {"ann": "CN"}
 
 
 def test_a_proof_is_wanted_with_a_word_of_code(engine: Engine, place: Home) -> None:

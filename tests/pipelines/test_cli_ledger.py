@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from features.events import Reason, micros_of
@@ -20,6 +21,8 @@ from serving.ledger.reversals import Ground, ReversalOrder, reverse_reward
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.transfer import Account, AccountKind
 from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal, wallet
+from serving.payouts import saga
+from serving.payouts.saga import PayoutOrder
 
 LATER = 100_000 * DAY
 """A partner's date that has not come yet, whenever this runs."""
@@ -133,3 +136,23 @@ def test_a_home_that_never_served_has_no_book(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "nothing"))
     monkeypatch.delenv("ASSAY_DATABASE", raising=False)
     assert "has no records" in said("exposure", code=1)
+
+
+def test_the_tax_of_a_year_is_written_by_country_and_account(served: Home, tmp_path: Path) -> None:
+    engine = open_database(served.records)
+    with engine.begin() as connection:
+        saga.start(connection, PayoutOrder("v", _held(connection, "v", "carl"), "a bank"), 8)
+        begun = {"tax_micros": 120_000, "tax_country": "CN", "tax_year": 2026}
+        saga.swap_each(connection, [(saga.get(connection, "v"), begun)], 9)
+    engine.dispose()
+    wanted = "year,country,user_id,currency,paid,withheld\n2026,CN,carl,CNY,1.50,0.12\n"
+    assert run("tax", "--year", "2026").replace("\r\n", "\n") == wanted
+    file = tmp_path / "tax.csv"
+    assert said("tax", "--year", "2026", "--csv", str(file)).startswith("1 line written")
+    assert file.read_text() == wanted
+    assert run("tax", "--year", "2027").splitlines() == wanted.splitlines()[:1]
+
+
+def _held(connection: Connection, id_: str, user: str) -> str:
+    credit_reward(connection, Reward(f"{id_}/e", user, 1_500_000, 0, "CNY", 0), 7)
+    return hold_withdrawal(connection, WithdrawalOrder(id_, user, 1_500_000, "CNY"), 7).id

@@ -119,6 +119,12 @@ def test_a_hold_that_was_opened_again_is_a_finding(engine: Engine) -> None:
     assert "says 0 micros held, its open holds say 1000000" in said("verify", code=2)
 
 
+def test_tax_that_no_settled_payout_withheld_is_a_finding(engine: Engine) -> None:
+    with engine.begin() as connection:
+        book.post(connection, [paid("t", 5, ANN, Account(AccountKind.TAX_WITHHELD, "CN", "CNY"))], NOW)
+    assert "settled payouts withheld 0 micros of CNY for CN, their account says 5" in said("verify", code=2)
+
+
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [

@@ -191,7 +191,7 @@ def _prove(
     if identity.state is State.EXPIRED:  # the person came after we had stopped waiting: that check goes on
         identity = states.move(connection, identity, State.PENDING, "check_resumed", now)
     after = states.move(connection, identity, State.VERIFIED, "check_proven", now, verified_until=until, check_count=0)
-    persons.record(connection, identity.user_id, answer.person, desk.seal, now)
+    persons.record(connection, identity.user_id, answer.person, desk.seal, now, answer.country)
     return after
 
 

@@ -74,9 +74,9 @@ class FakeIdentityProvider:
         """Raises TimeoutError where a fault says that no answer comes."""
         return self._answer(key, next(self._faults, Fault.NONE))
 
-    def prove(self, key: str, person: Person, valid_until: int | None = None) -> None:
+    def prove(self, key: str, person: Person, valid_until: int | None = None, country: str | None = None) -> None:
         """The person has shown a document, and it convinced."""
-        shown = json.dumps(asdict(person) | {"valid_until": valid_until})
+        shown = json.dumps(asdict(person) | {"valid_until": valid_until, "country": country})
         self._finish(key, "proven", sealed=self._seal.close(shown, _about(key)))
 
     def disprove(self, key: str, reason: str = "document_forged") -> None:
@@ -127,7 +127,8 @@ class FakeIdentityProvider:
     def _read(self, key: str, said: str, reason: str | None, sealed: bytes | None) -> CheckAnswer:
         if sealed is not None:
             shown: dict[str, Any] = json.loads(self._seal.open(sealed, _about(key)))
-            return Proven(Person(tuple(shown["names"]), shown["birth_date"]), shown["valid_until"])
+            person = Person(tuple(shown["names"]), shown["birth_date"])
+            return Proven(person, shown["valid_until"], shown.get("country"))
         if said == "disproven":
             return Disproven(reason or "")
         return Lapsed() if said == "lapsed" else Waiting(f"https://documents.invalid/{key}")

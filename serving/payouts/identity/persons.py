@@ -50,21 +50,29 @@ PERSON = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    Column("country", String(2)),
 )
+"""`country`: where the person is taxed, as the last proof said; it is no part of the digest, for lists name none."""
 
 _FIND = select(PERSON).where(PERSON.c.user_id == bindparam("user"))
 _DIGEST = select(PERSON.c.digest).where(PERSON.c.user_id == bindparam("user"))
+_COUNTRIES = select(PERSON.c.user_id, PERSON.c.country).where(
+    PERSON.c.user_id.in_(bindparam("users", expanding=True)), PERSON.c.country.is_not(None)
+)
 _DIGESTS = select(PERSON.c.user_id, PERSON.c.digest).where(PERSON.c.user_id.in_(bindparam("users", expanding=True)))
 
 
-def record(connection: Connection, user_id: str, person: Person, seal: Seal, now: int) -> None:
+def record(
+    connection: Connection, user_id: str, person: Person, seal: Seal, now: int, country: str | None = None
+) -> None:
     """Keep what is known of a person, in place of what was known before."""
     text = _text_of(person)
     digest = seal.digest(text)
-    known = find(connection, user_id)
-    if known is not None and known.digest == digest:
+    known = connection.execute(_FIND, {"user": user_id}).one_or_none()
+    if known is not None and (known.digest, known.country) == (digest, country):
         return
-    values = {"sealed": seal.close(text, _about(user_id)), "digest": digest, "recorded_at": now}
+    sealed = seal.close(text, _about(user_id))
+    values = {"sealed": sealed, "digest": digest, "recorded_at": now, "country": country}
     if known is None:
         connection.execute(insert(PERSON), [values | {"user_id": user_id}])
     else:
@@ -81,6 +89,12 @@ def find_each(connection: Connection, user_ids: Collection[str]) -> dict[str, Kn
     """Those who are known, by user id."""
     rows = connection.execute(_DIGESTS, {"users": list(user_ids)})
     return {row.user_id: Known(row.user_id, row.digest) for row in rows}
+
+
+def countries(connection: Connection, user_ids: Collection[str]) -> dict[str, str]:
+    """Where people are taxed, by user id; of whom that is not known, nothing."""
+    rows = connection.execute(_COUNTRIES, {"users": list(user_ids)})
+    return {row.user_id: row.country for row in rows}
 
 
 def read(connection: Connection, user_id: str, seal: Seal) -> tuple[Person, Known] | None:

@@ -4,6 +4,7 @@ The shipped adapter is the fake (see fake.py), which looks at no document. An ad
 `start` and `lookup`, and `read_notice` if that provider sends notices; `serving.parts.assemble` is where it is chosen.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -20,10 +21,18 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The person is who the document says. `valid_until`: the document's last instant, None where it has none."""
+    """The person is who the document says. `valid_until`: the document's last instant, None where it has none.
+    `country`: where the person is taxed, ISO 3166-1 alpha-2, as far as the provider proves it.
+    """
 
     person: Person
     valid_until: int | None = None
+    country: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which repeats nothing of what it refuses."""
+        if self.country is not None and not re.fullmatch("[A-Z]{2}", self.country):
+            raise ValueError("country: write it in two capital letters, e.g. CN, or leave it out")
 
 
 @dataclass(frozen=True, slots=True)

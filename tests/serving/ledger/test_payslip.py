@@ -26,20 +26,21 @@ def pay(connection: Connection, id_: str, cents: int, fee: int, now: int) -> Non
     hold_withdrawal(connection, WithdrawalOrder(id_, "ann", cents * CENT, "CNY"), now)
     holds.capture(connection, f"{id_}/hold", BANK, now)
     if fee:
-        fees = Account(AccountKind.FEES, "bank", "CNY")
-        book.post(connection, [_fee(id_, fee, BANK, fees, now)], now)
+        part(connection, f"{id_}/fee", TransferKind.FEE, Account(AccountKind.FEES, "bank", "CNY"), fee, now)
 
 
-def _fee(id_: str, cents: int, debit: Account, credit: Account, now: int) -> Transfer:
-    return Transfer(
-        id=f"{id_}/fee",
-        debit=debit,
+def part(connection: Connection, id_: str, kind: TransferKind, credit: Account, cents: int, now: int) -> None:
+    """What is taken out of a payment after it has left the wallet."""
+    taken = Transfer(
+        id=id_,
+        debit=BANK,
         credit=credit,
         amount_micros=cents * CENT,
-        kind=TransferKind.FEE,
-        cause_id=id_,
+        kind=kind,
+        cause_id=id_.partition("/")[0],
         effective_at=now,
     )
+    book.post(connection, [taken], now)
 
 
 def cents(slip: Payslip) -> dict[str, int]:
@@ -101,6 +102,25 @@ def test_a_payment_that_came_back_was_not_paid(connection: Connection) -> None:
     slip = payslip(connection, "ann", "CNY", 0, 10)
     assert cents(slip) == {"promised": 100, "withdrawable": 100}
     assert [line.what for line in slip.lines] == ["promised", "paid", "payment returned"]
+
+
+def test_fee_and_tax_are_a_part_of_what_was_paid_and_come_back_with_it(connection: Connection) -> None:
+    earn(connection, "e1", 100, now=1)
+    pay(connection, "w", 100, fee=2, now=2)
+    part(connection, "w/tax", TransferKind.TAX, Account(AccountKind.TAX_WITHHELD, "CN", "CNY"), 15, now=2)
+    slip = payslip(connection, "ann", "CNY", 0, 3)
+    assert cents(slip) == {"promised": 100, "paid": 83, "fee": 2, "tax": 15}
+    assert [(line.what, line.amount_micros // CENT) for line in slip.lines[1:]] == [
+        ("fee of a payment", -2),
+        ("paid", -100),
+        ("tax withheld", -15),
+    ]
+    for id_ in ("w/fee", "w/tax", holds.capture_id("w/hold")):
+        book.reverse(connection, id_, "w", 4)
+    assert cents(payslip(connection, "ann", "CNY", 0, 10)) == {"promised": 100, "withdrawable": 100}
+    later = payslip(connection, "ann", "CNY", 3, 10)
+    assert cents(later) == {"paid": -83, "fee": -2, "tax": -15, "withdrawable": 100}
+    assert {line.what for line in later.lines} == {"fee given back", "tax given back", "payment returned"}
 
 
 def test_an_hour_counts_the_time_of_what_was_screened_out_and_what_was_taken_back(connection: Connection) -> None:

@@ -17,12 +17,15 @@ from serving.payouts.claims import PATIENCE_MICROS
 from serving.payouts.desk import Desk
 from serving.payouts.destinations import Vault
 from serving.payouts.fake import FakeProvider, Fault
+from serving.payouts.identity import persons
+from serving.payouts.identity.persons import Person
 from serving.payouts.provider import Provider, Refused, Settled
 from serving.payouts.providers.inbox import Effect, accept
 from serving.payouts.providers.notices import Notice
 from serving.payouts.providers.opened import House, open_each
 from serving.payouts.providers.settings import ProviderSettings, Secrets, VoucherSettings, paying
 from serving.payouts.runner import advance_payouts
+from serving.policy_money import TaxRule
 
 KEPT = "/v1/payouts/destinations"
 RULED = "/v1/payout-rulings"
@@ -30,6 +33,7 @@ PLAIN = "zebulon.quackenbush@example.com"
 TELEPHONE = "+8613800138000"
 DIGEST = "ab" * 32
 DAY = 86_400 * 1_000_000
+ANN = Person(("Ann Lee",))
 
 
 def rows_of(engine: Engine) -> str:
@@ -158,6 +162,30 @@ def test_a_quote_tells_the_fee_the_provider_and_what_stands_against_it_and_holds
     shop.post(KEPT, {"user_id": "ann", "destination": TELEPHONE, "payout_destination": "cd" * 32}, key="l")
     nobody = shop.post("/v1/payouts/quotes", asked | {"payout_destination": "cd" * 32})
     assert (nobody.status_code, nobody.json()["type"]) == (422, "no-route")
+
+
+def test_a_quote_announces_the_tax_and_the_payout_says_what_was_withheld(shop_in_each: Any) -> None:
+    shop = shop_in_each
+    shop.own("ann", 3_000_000)
+    shop.do(lambda unit: persons.record(unit.connection, "ann", ANN, shop.parts.seal, unit.now, "CN"))
+    asked = {"user_id": "ann", "amount_micros": 1_500_000, "currency": "CNY", "payout_destination": DIGEST}
+    assert "tax_micros" not in shop.post("/v1/payouts/quotes", asked).json()
+    rule = TaxRule(rate=0.2, threshold_micros=1_000_000, currency="CNY")
+    taxing = shop.parts.policy.tax.model_copy(update={"rules": {"CN": rule}})
+    unscreened = shop.parts.policy.screening.model_copy(update={"is_required": False})
+    shop.parts.policy = shop.parts.policy.model_copy(update={"tax": taxing, "screening": unscreened})
+    quoted = shop.post("/v1/payouts/quotes", asked).json()
+    assert (quoted["tax_micros"], quoted["arriving_micros"]) == (100_000, 1_400_000)
+    payout = _approved(shop)
+    path = f"/v1/payouts/{payout}"
+    assert "tax_micros" not in shop.client.get(path).json(), "it has not begun"
+    advance_payouts(shop.engine.begin, shop.parts.providers["fake"], shop.now, desk=Desk(shop.parts.policy))
+    said = shop.client.get(path).json()
+    assert (said["state"], said["tax_micros"]) == ("settled", 0), "it is below the year's threshold"
+    assert shop.post("/v1/payouts/quotes", asked).json()["tax_micros"] == 200_000
+    told = [one["data"] for one in shop.changes().json()["changes"] if one["type"] == "payout.updated"]
+    assert told[-1]["tax_micros"] == 0
+    assert shop.is_sound()
 
 
 def test_an_operator_rules_on_what_nobody_can_say_once(shop_in_each: Any) -> None:

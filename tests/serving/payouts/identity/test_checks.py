@@ -77,6 +77,24 @@ def test_a_document_that_convinces_later_makes_the_person_known(office: Office, 
         assert states.get(connection, "ann").verified_until == LATER + PATIENCE_MICROS + POLICY.verified_days * DAY
 
 
+def test_the_country_that_a_proof_names_is_kept_and_is_that_of_the_last(office: Office) -> None:
+    office.begin()
+    office.provider.prove(office.check().key, ANN, country="CN")
+    office.advance()
+    with office.engine.begin() as connection:
+        assert persons.countries(connection, ["ann", "bob"]) == {"ann": "CN"}
+        persons.record(connection, "ann", ANN, office.desk.seal, LATER, "DE")
+        assert persons.countries(connection, ["ann"]) == {"ann": "DE"}
+        persons.record(connection, "ann", ANN, office.desk.seal, LATER)
+        assert persons.countries(connection, ["ann"]) == {}
+
+
+@pytest.mark.parametrize("country", ["cn", "CHN", "", "C1"])
+def test_what_is_no_country_is_proven_by_nobody(country: str) -> None:
+    with pytest.raises(ValueError, match="two capital letters"):
+        Proven(ANN, country=country)
+
+
 def test_a_proof_ends_with_its_document(office: Office) -> None:
     office.begin()
     office.learn(Proven(ANN, valid_until=LATER + DAY))
