@@ -18,8 +18,8 @@ from pipelines.console import BenchRow, UserError, progress, report
 from pipelines.doubles.anvil import CHAIN_ID, DECIMALS, Anvil, running_anvil
 from serving.database import open_database
 from serving.payouts.attempts import Attempt
-from serving.payouts.phases import ask
-from serving.payouts.provider import Absent, Answer, Refused, Returned, Settled
+from serving.payouts.phases import Heard, ask
+from serving.payouts.provider import Absent, Refused, Returned, Settled, Undone
 from serving.payouts.providers.evm import EvmTransfers, Gas, Token
 from serving.payouts.providers.evm_chain import Chain
 from serving.payouts.providers.evm_journal import EVM_BROADCAST
@@ -159,7 +159,7 @@ class _Story:
             self._learn(key, self._ask(key, is_first=False))
         return len(self._settled) - before
 
-    def _ask(self, key: str, *, is_first: bool) -> Answer:
+    def _ask(self, key: str, *, is_first: bool) -> Heard:
         attempt = Attempt(
             payout_id=key,
             provider=self._provider.name,
@@ -174,7 +174,7 @@ class _Story:
         )
         return ask(self._provider, attempt, now=1, may_send=lambda _: True)
 
-    def _learn(self, key: str, answer: Answer) -> None:
+    def _learn(self, key: str, answer: Heard) -> None:
         """As the saga does: what was accepted stays accepted, nothing is given back but on a definite answer."""
         if isinstance(answer, Settled):
             if key in self._open or key not in self._settled:
@@ -183,7 +183,10 @@ class _Story:
             return
         if isinstance(answer, Refused | Returned):
             raise RuntimeError(f"a payout that can be paid was refused: {answer}")
-        self.tally.events["paused"] += isinstance(answer, Absent)
+        self.tally.events["paused"] += isinstance(answer, Absent | Undone)
+        if isinstance(answer, Undone):
+            self._open.setdefault(key, "undone")
+            return
         said = type(answer).__name__.lower()
         self._open[key] = "accepted" if self._open.get(key) == "accepted" else said
 

@@ -27,6 +27,7 @@ from serving.payouts import saga
 from serving.payouts.claims import claim
 from serving.payouts.desk import Desk
 from serving.payouts.phases import ask, learn
+from serving.payouts.provider import Undone
 from serving.payouts.runner import advance_payouts
 from serving.payouts.saga import PAYOUT, PaidBy, PayoutOrder, State, Terms
 from serving.policy import Policy, load_policy
@@ -137,6 +138,7 @@ def _one_by_one(
             attempt = claim(connection, id_, provider.name, NOW, desk)
         assert attempt is not None, "it was just approved"
         answer = ask(provider, attempt, NOW, may_send=lambda _: True)
+        assert not isinstance(answer, Undone), "a provider in memory is always there"
         with engine.begin() as connection:
             learn(connection, attempt.provider_key, answer, NOW)
         advance(1)

@@ -76,7 +76,7 @@ class Bank:
 
     def lookup(self, key: str) -> Answer:
         self._forget()
-        return self._said(key, self._befalls("lost answer", "power cut", "", ""))
+        return self._said(key, self._befalls("lost answer", "power cut", "not asked", ""))
 
     def turn(self, payment: Payment) -> bool:
         """What the provider does by itself: an accepted payment is settled or refused, a settled one comes back."""
@@ -104,6 +104,8 @@ class Bank:
     def _said(self, key: str, befalls: str) -> Answer:
         if befalls == "lost answer":
             raise TimeoutError(befalls)
+        if befalls == "not asked":
+            raise NotSent(befalls)
         if befalls == "power cut":
             raise PowerCut
         answer = self.answer(key)

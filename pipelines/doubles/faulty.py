@@ -111,9 +111,9 @@ def rsa_key(owner: str) -> rsa.RSAPrivateKey:
 
 
 @contextmanager
-def serving(double: Double) -> Iterator[str]:
-    """Serve the double on a free loopback port; yields its address."""
-    server = _Server(double)
+def serving(double: Double, port: int = 0) -> Iterator[str]:
+    """Serve the double on a loopback port, a free one unless told; yields its address."""
+    server = _Server(double, port)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -137,8 +137,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, double: Double) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, double: Double, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.double = double
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    case,
     select,
     text,
     update,
@@ -49,8 +50,17 @@ the own key too. A payout that went out alone has none. `sent_at`: when it was l
 
 _BY_PAYOUT: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.payout_id.in_(bindparam("ids", expanding=True)))
 _BY_KEY: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.provider_key.in_(bindparam("keys", expanding=True)))
+UNSENT: Final = "unsent"
+"""The outcome of what is known never to have been sent, or taken. It goes with the leave to send."""
+_IS_UNSENT: Final = PAYOUT_ATTEMPT.c.outcome == UNSENT
 _PERMIT: Final = (
-    update(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.id == bindparam("attempt")).values(sent_at=bindparam("now"))
+    update(PAYOUT_ATTEMPT)
+    .where(PAYOUT_ATTEMPT.c.id == bindparam("attempt"))
+    .values(
+        sent_at=bindparam("now"),
+        created_at=case((_IS_UNSENT, bindparam("now", type_=BigInteger)), else_=PAYOUT_ATTEMPT.c.created_at),
+        outcome=case((_IS_UNSENT, None), else_=PAYOUT_ATTEMPT.c.outcome),
+    )
 )
 _OF_BUNDLES: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.bundle.in_(bindparam("keys", expanding=True)))
 
@@ -112,7 +122,7 @@ def by_key(connection: Connection, keys: Collection[str]) -> dict[str, list[Row[
 
 
 def permit(connection: Connection, rows: Collection[Row[Any]], now: int) -> None:
-    """Note that these may be sent again from now on."""
+    """Note that these may be sent again from now on. What was never sent begins anew: so does the life of its key."""
     connection.execute(_PERMIT, [{"attempt": row.id, "now": now} for row in rows])
 
 

@@ -12,6 +12,7 @@ from serving.payouts import attempts
 from serving.payouts.attempts import PAYOUT_ATTEMPT, Attempt
 from serving.payouts.bundles import bundled, shares
 from serving.payouts.desk import DESTINATION_CHANGED, OPEN_DESK, Desk
+from serving.payouts.provider import PROVIDER_UNREACHABLE
 from serving.payouts.saga import PAYOUT, Payout, State, get_each, payout_of, swap_each
 from serving.payouts.taxes import Columns
 
@@ -145,7 +146,8 @@ def _resume(connection: Connection, provider: str, due: Sequence[Payout], now: i
     own = {one.id: one for one in due if rows[one.id].provider == provider}
     if not own:
         return []
-    later = [(one, {"due_at": now + silence(now - rows[one.id].created_at), "waits_for": None}) for one in own.values()]
+    due_at = {id_: now + silence(now - rows[id_].created_at) for id_ in own}
+    later = [(one, {"due_at": due_at[one.id], "waits_for": _still(one)}) for one in own.values()]
     own = swap_each(connection, later, now)
     shared = attempts.by_key(connection, [rows[id_].provider_key for id_ in own if rows[id_].bundle])
     members = get_each(connection, [row.payout_id for found in shared.values() for row in found])
@@ -160,6 +162,11 @@ def _resume(connection: Connection, provider: str, due: Sequence[Payout], now: i
         )
         for payment, row in firsts
     ]
+
+
+def _still(payout: Payout) -> str | None:
+    """Only an answer of the provider ends the wait for one: a question alone would be told as news, each minute."""
+    return PROVIDER_UNREACHABLE if payout.waits_for == PROVIDER_UNREACHABLE else None
 
 
 def silence(age_micros: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from serving.payouts import gauges
 from serving.payouts.claims import adopt, due_users
 from serving.payouts.desk import Desk
 from serving.payouts.provider import Provider, Tended
@@ -16,6 +17,7 @@ from serving.payouts.runner import Begin, advance_payouts
 
 PERIOD_SECONDS: Final = 1.0
 TEND_SECONDS: Final = 5.0
+GAUGE_SECONDS: Final = 15.0
 PAYOUTS_PER_ROUND: Final = 1_000
 TABLES: Final = (
     evm_journal.EVM_SENDER,
@@ -40,7 +42,10 @@ class Books:
 
 def payout_duties(books: Books, providers: Iterable[Provider], desk: Desk, clock: Callable[[], int]) -> dict[str, Duty]:
     """By name. Every duty may run in a thread of its own, and any may run in two processes at once."""
-    duties: dict[str, Duty] = {"payouts-inbox": (_applying(books, clock), PERIOD_SECONDS)}
+    duties: dict[str, Duty] = {
+        "payouts-inbox": (_applying(books, clock), PERIOD_SECONDS),
+        "payouts-gauges": (_showing(books), GAUGE_SECONDS),
+    }
     if desk.providers:
         duties["payouts-routing"] = (_routing(books, desk, clock), PERIOD_SECONDS)
     for provider in providers:
@@ -97,3 +102,11 @@ def _applying(books: Books, clock: Callable[[], int]) -> Callable[[], object]:
                 inbox.apply_waiting(connection, now)
 
     return apply
+
+
+def _showing(books: Books) -> Callable[[], object]:
+    def show() -> None:
+        with books.look() as connection:
+            gauges.show(connection)
+
+    return show

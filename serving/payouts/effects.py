@@ -13,15 +13,33 @@ from sqlalchemy import Connection
 from serving.ledger import book, holds
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
 from serving.payouts.moves import IllegalMove, assert_legal
-from serving.payouts.provider import IRREVOCABLE, Absent, Accepted, Answer, Refused, Returned, Settled, Unknown
+from serving.payouts.provider import (
+    IRREVOCABLE,
+    PROVIDER_UNREACHABLE,
+    Absent,
+    Accepted,
+    Answer,
+    Refused,
+    Returned,
+    Settled,
+    Undone,
+    Unknown,
+)
 from serving.payouts.saga import MOVES, Payout, State, swap_each
+
+AGAIN_MICROS: Final = 60 * 1_000_000
+"""When a payout is tried again that could not be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Where the payout goes, and what its money does: leave the wallet, reach the person, be let go, come back."""
+    """Where the payout goes, and what its money does: leave the wallet, reach the person, be let go, come back.
+
+    `is_asked`: the provider has answered, whatever it said; what waited for that waits no more.
+    """
 
     target: State
+    is_asked: bool = True
     captures: bool = False
     settles: bool = False
     releases: bool = False
@@ -37,7 +55,7 @@ class Due:
     effect: Effect
 
 
-def effect_of(payout: Payout, provider: str, is_captured: bool, answer: Answer) -> Effect | None:
+def effect_of(payout: Payout, provider: str, is_captured: bool, answer: Answer | Undone) -> Effect | None:
     """None: old news, or no news. `is_captured` matters only where money may come back.
 
     Raises `IllegalMove` for an answer that contradicts an earlier one (paid, then
@@ -57,8 +75,9 @@ def effect_of(payout: Payout, provider: str, is_captured: bool, answer: Answer) 
 
 def apply_each(connection: Connection, due: Sequence[Due], now: int) -> dict[str, Payout]:
     """Move the payouts and their money, all or none; by id, those that moved. Raises `Overtaken`."""
-    moving = [one for one in due if one.effect.target is not one.payout.state]
-    moved = swap_each(connection, [(one.payout, _columns(one)) for one in moving], now)
+    changes = [(one.payout, _columns(one, now)) for one in due]
+    moving = [(one, columns) for one, columns in changes if columns != _columns_of(one)]
+    moved = swap_each(connection, moving, now)
     captured = [one for one in due if one.effect.captures]
     settled = {one.payout.hold_id: settlement(one.payout, one.provider, now) for one in due if one.effect.settles}
     credits_ = {one.payout.hold_id: _clearing(one.payout, one.provider) for one in captured}
@@ -116,6 +135,17 @@ def _wonder(payout: Payout, is_captured: bool) -> Effect | None:
     return None if is_captured or payout.state is not State.SUBMITTED else Effect(State.UNKNOWN)
 
 
+def _wait(payout: Payout, _: bool) -> Effect:
+    """Nothing is known that was not known before."""
+    return Effect(payout.state, is_asked=False)
+
+
+def hearing(payout: Payout) -> Effect | None:
+    """What an answer without news does: it was given."""
+    is_waiting = payout.state not in OVER and payout.waits_for == PROVIDER_UNREACHABLE
+    return Effect(payout.state) if is_waiting else None
+
+
 _ACCEPTED: Final = Effect(State.SUBMITTED, captures=True)
 _SETTLED: Final = Effect(State.SETTLED, captures=True, settles=True)
 _EFFECTS: Final[Mapping[type, Callable[[Payout, bool], Effect | None]]] = {
@@ -125,6 +155,7 @@ _EFFECTS: Final[Mapping[type, Callable[[Payout, bool], Effect | None]]] = {
     Returned: _return,
     Absent: _miss,
     Unknown: _wonder,
+    Undone: _wait,
 }
 OVER: Final = frozenset({State.SETTLED, State.RETURNED, State.REFUSED})
 _NOTHING_NEW: Final[Mapping[type, frozenset[State]]] = {
@@ -135,14 +166,22 @@ _NOTHING_NEW: Final[Mapping[type, frozenset[State]]] = {
     Returned: frozenset({State.REFUSED, State.RETURNED}),
     Absent: OVER,
     Unknown: OVER,
+    Undone: OVER,
 }
 
 
-def _columns(one: Due) -> dict[str, Any]:
-    target = one.effect.target
+def _columns(one: Due, now: int) -> dict[str, Any]:
+    target, due_at, waits_for = one.effect.target, one.payout.due_at, one.payout.waits_for
     if target in OVER:
         return {"state": target, "due_at": None, "waits_for": None}
-    return {"state": target, "due_at": one.payout.due_at, "waits_for": one.payout.waits_for}
+    if not one.effect.is_asked:
+        again = due_at and now + AGAIN_MICROS  # of a bundle only the first is asked about, and the others follow it
+        return {"state": target, "due_at": again, "waits_for": PROVIDER_UNREACHABLE}
+    return {"state": target, "due_at": due_at, "waits_for": None if waits_for == PROVIDER_UNREACHABLE else waits_for}
+
+
+def _columns_of(payout: Payout) -> dict[str, Any]:
+    return {"state": payout.state, "due_at": payout.due_at, "waits_for": payout.waits_for}
 
 
 def _reverse(connection: Connection, payout: Payout, now: int) -> None:

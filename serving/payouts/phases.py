@@ -14,9 +14,9 @@ from serving.ledger import holds
 from serving.ledger.holds import HoldState
 from serving.ledger.refusals import missing
 from serving.payouts import attempts
-from serving.payouts.attempts import Attempt
+from serving.payouts.attempts import UNSENT, Attempt
 from serving.payouts.claims import PATIENCE_MICROS, UNFINISHED
-from serving.payouts.effects import Due, apply_each, effect_of
+from serving.payouts.effects import Due, apply_each, effect_of, hearing
 from serving.payouts.moves import IllegalMove
 from serving.payouts.provider import (
     Absent,
@@ -27,12 +27,14 @@ from serving.payouts.provider import (
     Provider,
     Refused,
     Settled,
+    Undone,
     Unknown,
 )
-from serving.payouts.providers.limits import NotSent
+from serving.payouts.providers.limits import NotDone
 from serving.payouts.saga import Payout, State, get_each, swap_each
 
-Said = tuple[Row[Any], Answer]
+Heard = Answer | Undone
+Said = tuple[Row[Any], Heard]
 """An attempt, and what was answered to it."""
 MaySend = Callable[[Attempt], bool]
 """Asked before each sending: whether the claim still is the newest, see `reopen` and `runner.Leave`."""
@@ -40,30 +42,28 @@ MaySend = Callable[[Attempt], bool]
 log = structlog.get_logger()
 
 
-def ask(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Answer:
+def ask(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Heard:
     """Phase 2, outside any transaction: send once, afterwards look up; send again only under the same living key.
     Nothing is sent but what `may_send` has found open still.
     """
-    try:
-        if attempt.is_first:
-            return _send(provider, attempt) if may_send(attempt) else Absent()
-        answer = provider.lookup(attempt.provider_key)
-        if not isinstance(answer, Absent) or attempt.outcome == "accepted":
-            return answer
-        if now - attempt.created_at >= provider.key_lifetime_micros or not attempt.destination:
-            return Unknown("the provider may have forgotten the key: it is never sent again")
-        return _send(provider, attempt) if may_send(attempt) else answer
-    except OSError as lost:
-        return Unknown(str(lost))
+    if attempt.is_first:
+        return _send(provider, attempt) if may_send(attempt) else Absent()
+    answer = _look_up(provider, attempt)
+    if not isinstance(answer, Absent) or attempt.outcome == "accepted":
+        return answer
+    is_old = now - attempt.created_at >= provider.key_lifetime_micros
+    if not attempt.destination or (is_old and not _is_unsent(provider, attempt)):
+        return Unknown("the provider may have forgotten the key: it is never sent again")
+    return _send(provider, attempt) if may_send(attempt) else answer
 
 
-def ask_each(provider: Provider, asked: Sequence[Attempt], now: int, may_send: MaySend) -> dict[str, Answer]:
+def ask_each(provider: Provider, asked: Sequence[Attempt], now: int, may_send: MaySend) -> dict[str, Heard]:
     """The same for a group, by provider key: in one call what is new, where the provider takes many in one call.
 
     A defect in one answer is logged and is no answer; it costs the others nothing.
     """
     new = [one for one in asked if one.is_first]
-    answers: dict[str, Answer] = {}
+    answers: dict[str, Heard] = {}
     if len(new) > 1 and isinstance(provider, BatchProvider):
         for start in range(0, len(new), provider.batch_max):
             batch = [one for one in new[start : start + provider.batch_max] if may_send(one)]
@@ -110,7 +110,7 @@ def learn(connection: Connection, provider_key: str, answer: Answer, now: int) -
 
 
 def learn_each(
-    connection: Connection, answers: Mapping[str, Answer], now: int, versions: Mapping[str, int] | None = None
+    connection: Connection, answers: Mapping[str, Heard], now: int, versions: Mapping[str, int] | None = None
 ) -> list[Payout]:
     """Phase 3 of a group: the payouts as they now are. What is contradicted stays as it is, and the others go on.
 
@@ -123,7 +123,7 @@ def learn_each(
         key: rows
         for key, rows in found.items()
         if versions is None
-        or not isinstance(answers[key], Absent | Refused | Unknown)
+        or not isinstance(answers[key], Absent | Refused | Undone | Unknown)
         or known[_first_of(rows, key)].version == versions[key]
     }
     if len(heard) < len(found):
@@ -154,35 +154,57 @@ def _learned(
                 raise
             log.warning("payout_contradicted", provider=row.provider, payout_id=payout.id, said=type(answer).__name__)
             continue
+        if effect is not None and (not isinstance(answer, Undone) or answer.is_unsent):
+            answered.append(_answered(row, answer, now))
+        effect = effect or hearing(payout)
         if effect is not None:
             due.append(Due(payout, row.provider, effect))
-            answered.append(_answered(row, answer, now))
     moved = apply_each(connection, due, now)
     attempts.answer(connection, answered)
     return known | moved
 
 
-def _answered(row: Row[Any], answer: Answer, now: int) -> tuple[str, int, str | None, str]:
-    reference = getattr(answer, "reference", row.provider_reference)
-    return type(answer).__name__.lower(), now, reference, row.id
+def _answered(row: Row[Any], answer: Heard, now: int) -> tuple[str, int, str | None, str]:
+    outcome = UNSENT if isinstance(answer, Undone) else type(answer).__name__.lower()
+    return outcome, now, getattr(answer, "reference", row.provider_reference), row.id
 
 
-def _send(provider: Provider, attempt: Attempt) -> Answer:
-    """What never left this machine created nothing."""
+def _look_up(provider: Provider, attempt: Attempt) -> Heard:
+    """What could not be asked teaches nothing; and of what is known never to have been sent, no silence does."""
+    try:
+        answer = provider.lookup(attempt.provider_key)
+    except NotDone as why:
+        return Undone(str(why), _is_unsent(provider, attempt))
+    except OSError as lost:
+        answer = Unknown(str(lost))
+    if isinstance(answer, Unknown) and _is_unsent(provider, attempt):
+        return Undone(answer.reason, is_unsent=True)
+    return answer
+
+
+def _send(provider: Provider, attempt: Attempt) -> Heard:
+    """What never left this machine, or was not taken, leaves all as it was: known to be unsent if it was so before."""
     try:
         return provider.send(attempt.provider_key, attempt.destination, attempt.amount_micros, attempt.currency)
-    except NotSent:
-        return Absent()
+    except NotDone as why:
+        return Undone(str(why), _is_unsent(provider, attempt))
+    except OSError as lost:
+        return Unknown(str(lost))
 
 
-def _send_batch(provider: BatchProvider, new: Sequence[Attempt]) -> Mapping[str, Answer]:
+def _is_unsent(provider: Provider, attempt: Attempt) -> bool:
+    """Whether nothing was ever sent under its key. Of a batch it is not known: a key goes out with any other of it."""
+    return (attempt.is_first or attempt.outcome == UNSENT) and not isinstance(provider, BatchProvider)
+
+
+def _send_batch(provider: BatchProvider, new: Sequence[Attempt]) -> Mapping[str, Heard]:
     """One answer for every key, whatever came back."""
     orders = [PaymentOrder(one.provider_key, one.destination, one.amount_micros, one.currency) for one in new]
     lost: Answer = Unknown("the batch had no answer for it")
     try:
         answers = provider.send_batch(orders)
-    except NotSent:
-        return dict.fromkeys([one.key for one in orders], Absent())
+    except NotDone as why:
+        return dict.fromkeys([one.key for one in orders], Undone(str(why)))
     except OSError as silent:
         return dict.fromkeys([one.key for one in orders], Unknown(str(silent)))
     except Exception as defect:  # noqa: BLE001  # whatever broke, some may have been sent: all are looked up
@@ -191,7 +213,7 @@ def _send_batch(provider: BatchProvider, new: Sequence[Attempt]) -> Mapping[str,
     return {one.key: answers.get(one.key, lost) for one in orders}
 
 
-def _ask_safely(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Answer:
+def _ask_safely(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> Heard:
     try:
         return ask(provider, attempt, now, may_send)
     except Exception as defect:  # noqa: BLE001  # one that breaks must not keep the others from being learned of

@@ -48,13 +48,28 @@ class Unknown:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """No answer of a provider's: it was not asked, or takes nothing from us now. It says nothing of the payment, which
+    stays as it is and waits; least of all that it was not created, as `Absent` does. `is_unsent`: nor was anything
+    ever sent under its key, or taken.
+    """
+
+    reason: str
+    is_unsent: bool = False
+
+
+PROVIDER_UNREACHABLE: Final = "provider_unreachable"
+"""What a payout waits for that is `Undone`."""
+
 Answer = Accepted | Settled | Refused | Returned | Absent | Unknown
 
 
 class Provider(Protocol):
     """Idempotent by `key` for `key_lifetime_micros`: a second send under one key pays nothing and answers the same.
 
-    An OSError (a timeout, a reset) counts as `Unknown`. An adapter never retries by itself.
+    An OSError (a timeout, a reset) counts as `Unknown`, but `NotDone` as `Undone`: whoever raises it from `send` knows
+    that nothing of the payment was sent, or taken. An adapter never retries by itself.
     """
 
     @property
@@ -94,7 +109,7 @@ class BatchProvider(Provider, Protocol):
 
     def send_batch(self, orders: Sequence[PaymentOrder]) -> Mapping[str, Answer]:
         """Pay at most `batch_max` orders; one answer for every key. An OSError counts as `Unknown` for all of them,
-        `NotSent` as nothing done.
+        `NotDone` as nothing done.
 
         Which keys went out together is the adapter's to remember: a key that was sent in one batch is never sent in
         another while it lives.

@@ -19,7 +19,7 @@ from serving.payouts.attempts import Attempt
 from serving.payouts.claims import GROUP_MAX, LEAVE_MICROS, claim_each
 from serving.payouts.desk import OPEN_DESK, Desk
 from serving.payouts.phases import ask_each, learn_each, reopen
-from serving.payouts.provider import BatchProvider, Provider
+from serving.payouts.provider import BatchProvider, Provider, Undone
 from serving.payouts.saga import State
 
 PAYOUTS_MAX: Final = 15_000
@@ -81,4 +81,6 @@ def advance_payouts(
         reached.update(payout.state for payout in learned)
         left -= len(claimed)
         advance(len(claimed))
+        if any(isinstance(one, Undone) for one in answers.values()):
+            break  # it takes nothing just now: what was not begun is left to the next run
     return reached

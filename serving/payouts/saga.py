@@ -34,6 +34,7 @@ from serving.ledger.refusals import AlreadyResolved, conflicting, missing
 from serving.outbox.changes import tell
 from serving.outbox.told import of_payout
 from serving.payouts.moves import assert_legal, compare_and_set_each
+from serving.payouts.provider import PROVIDER_UNREACHABLE
 from serving.payouts.rows import insert_each
 
 
@@ -284,11 +285,12 @@ def swap_each(
 def wake(connection: Connection, user_id: str, now: int) -> int:
     """Look at once at what is parked of a person who has shown what was missing; how many payouts that is.
 
-    One that is being looked at just now is passed over: whoever has it asks for the person's row after this, and two
+    What waits for its provider is left alone, for it may be on its way this moment. One that is being looked at just
+    now is passed over: whoever has it asks for the person's row after this, and two
     that wait for each other would both be lost.
     """
     parked = select(PAYOUT.c.id).where(
-        PAYOUT.c.user_id == user_id, PAYOUT.c.waits_for.is_not(None), PAYOUT.c.due_at > now
+        PAYOUT.c.user_id == user_id, PAYOUT.c.waits_for != PROVIDER_UNREACHABLE, PAYOUT.c.due_at > now
     )
     ids = connection.scalars(parked.order_by(PAYOUT.c.id).with_for_update(skip_locked=True)).all()
     if ids:

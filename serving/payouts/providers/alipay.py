@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Returned, Settled, Unknown
 from serving.payouts.providers.amounts import decimal_text
+from serving.payouts.providers.limits import NotTaken
 from serving.payouts.providers.notices import Notice, Unverified, documented, read_json
-from serving.payouts.providers.outcomes import understood, untaken
+from serving.payouts.providers.outcomes import understood, unsaid, untaken
 from serving.payouts.providers.transport import Call, Door, NoAnswer, Reply
 
 CURRENCY: Final = "CNY"
@@ -42,6 +43,8 @@ _REFUSALS: Final = frozenset(
 )
 """Sub-codes that speak of this person or amount. Any other, SYSTEM_ERROR above all, may have been carried out."""
 _NOT_TAKEN: Final = frozenset({"PAYER_BALANCE_NOT_ENOUGH", "BALANCE_IS_NOT_ENOUGH", "EXCEED_LIMIT_DM_AMOUNT"})
+_NOT_US: Final = frozenset({"isv.invalid-app-id", "isv.invalid-signature", "isv.insufficient-isv-permissions"})
+"""The gateway refuses our credentials, before anything is carried out."""
 _NEVER_SEEN: Final = frozenset({"ORDER_NOT_EXIST"})
 
 
@@ -80,7 +83,7 @@ class AlipayTransfers:
 
     def lookup(self, key: str) -> Answer:
         reply = self._door.read(self._call("transfer.find", QUERY, PRODUCT | {"out_biz_no": key}))
-        return self._answer(reply, QUERY) if reply.is_done else Unknown(f"status {reply.status}")
+        return self._answer(reply, QUERY) if reply.is_done else unsaid(reply)
 
     def read_notice(self, headers: Mapping[str, str], body: bytes, now: int) -> Notice:
         """A form, signed like a request. It names no age: the inbox stops what is sent again."""
@@ -121,6 +124,8 @@ class AlipayTransfers:
         code = node.get("sub_code", node["code"])
         if code in _REFUSALS:
             return Refused(code)
+        if code in _NOT_US:
+            raise NotTaken(code)
         return Absent() if code in _NOT_TAKEN | _NEVER_SEEN else Unknown(str(code)[:100])
 
     def _is_signed(self, text: str, signature: str) -> bool:

@@ -23,6 +23,7 @@ from serving.payouts.providers import evm_journal as journal
 from serving.payouts.providers.amounts import token_units
 from serving.payouts.providers.evm_chain import Chain, Head, Receipt, Reverted
 from serving.payouts.providers.evm_journal import Broadcast, Payment
+from serving.payouts.providers.outcomes import sent, unsent
 from serving.payouts.providers.wallets import LocalAccount
 
 Begin = Callable[[], AbstractContextManager[Connection]]
@@ -74,17 +75,20 @@ class EvmTransfers:
         with self._begin() as connection:
             known = journal.find(connection, key)
         if known is not None:
-            self._broadcast(known.broadcasts[-1])
-            return self.lookup(key)
+            with sent():
+                self._broadcast(known.broadcasts[-1])
+                return self.lookup(key)
         reason = self._objection(destination, amount_micros, currency)
         if reason:
             return Refused(reason)
-        head = self._chain.head()
+        with unsent():
+            head = self._chain.head()
         with self._begin() as connection:
             waiting = journal.waiting_count(connection, self._sender)
         if head.base_fee_wei + self._gas.tip_wei > self._gas.fee_wei_max or waiting >= self._gas.waiting_max:
             return Absent()
-        payment = self._priced(key, destination, token_units(amount_micros, self._token.decimals))
+        with unsent():
+            payment = self._priced(key, destination, token_units(amount_micros, self._token.decimals))
         return self._send(payment, head) if isinstance(payment, Payment) else payment
 
     def lookup(self, key: str) -> Answer:
@@ -153,7 +157,8 @@ class EvmTransfers:
         return Payment(key, self._sender, 0, destination, units, gas_units)
 
     def _send(self, payment: Payment, head: Head) -> Answer:
-        used = self._chain.transaction_count(self._account.address, "pending")
+        with unsent():
+            used = self._chain.transaction_count(self._account.address, "pending")
         fee_wei = min(2 * head.base_fee_wei + self._gas.tip_wei, self._gas.fee_wei_max)
         with self._begin() as connection:
             journal.lock(connection, self._sender, used)
@@ -164,7 +169,8 @@ class EvmTransfers:
             first = self._signed(payment, fee_wei, self._gas.tip_wei, head)
             journal.record(connection, payment)
             journal.add_broadcast(connection, payment.key, 1, first)
-        self._broadcast(first)
+        with sent():  # what is signed is `tend`'s to send, whatever becomes of this
+            self._broadcast(first)
         return Accepted(first.hash)
 
     def _push(self, payment: Payment, head: Head, *, is_first: bool, is_lost: bool) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from serving.payouts.providers.outcomes import understood
+from serving.payouts.providers.outcomes import assert_taken, understood
 from serving.payouts.providers.transport import Call, Door, NoAnswer
 
 QUESTIONS_MAX: Final = 100
@@ -94,6 +94,7 @@ class Chain:
         ]
         name = f"chain.{questions[0][0]}"
         reply = self._door.read(Call(name, "POST", self._path, _HEADERS, json.dumps(body).encode()))
+        assert_taken(reply)
         if not reply.is_done:
             raise NoAnswer(f"{name}: status {reply.status}")
         by_id = {one["id"]: one for one in reply.json()}

@@ -32,8 +32,9 @@ from serving.database import METADATA
 from serving.payouts.identity.sealing import Seal
 from serving.payouts.provider import Absent, Answer, PaymentOrder, Refused, Unknown
 from serving.payouts.providers.amounts import decimal_text
+from serving.payouts.providers.limits import NotDone
 from serving.payouts.providers.notices import Notice
-from serving.payouts.providers.outcomes import understood, untaken
+from serving.payouts.providers.outcomes import sent, understood, unsaid, untaken
 from serving.payouts.providers.paypal_access import PayPalAccess
 from serving.payouts.providers.paypal_notices import PayPalCertificates, read_notice
 from serving.payouts.providers.paypal_states import of_batch, state_of
@@ -91,8 +92,13 @@ class PayPalPayouts:
             raise ValueError("orders must not name one key with two bodies: a new payment needs a new key")
         answers: dict[str, Answer] = {}
         for batch in self._batches_of(orders):
-            answers |= self._send_or_ask(batch)
-        return {order.key: answers[order.key] for order in orders}
+            try:
+                answers |= self._send_or_ask(batch)
+            except NotDone:
+                if not answers:
+                    raise
+                break  # of those before it something was done: the others are looked up in their time
+        return {order.key: answers.get(order.key, Unknown("its batch was not sent")) for order in orders}
 
     def lookup(self, key: str) -> Answer:
         """Absent also while PayPal's id of the batch is not known: `send` under the living key then finds it out."""
@@ -139,7 +145,8 @@ class PayPalPayouts:
         with self._begin() as connection:
             rows = connection.execute(_items_of(batch)).all()
         if rows[0].payout_batch_id is not None:
-            return self._ask_batch(batch, rows[0].payout_batch_id)
+            with sent():
+                return self._ask_batch(batch, rows[0].payout_batch_id)
         headers = self._access.headers() | {"content-type": "application/json", "paypal-request-id": batch}
         call = Call("payout.create", "POST", "/v1/payments/payouts", headers, self._body_of(batch, rows))
         reply = self._door.write(call)
@@ -159,7 +166,8 @@ class PayPalPayouts:
         original = _batch_linked(error)
         if original is not None:  # sent before, and the answer was lost
             self._remember_batch(batch, original)
-            return self._ask_batch(batch, original)
+            with sent():
+                return self._ask_batch(batch, original)
         if error.get("name") == "VALIDATION_ERROR":
             return self._refused(batch, keys, error)
         if error.get("name") == "INSUFFICIENT_FUNDS":
@@ -193,7 +201,7 @@ class PayPalPayouts:
             path = f"/v1/payments/payouts/{quote(payout_batch_id, safe='')}?page={page}&page_size={PAGE_ITEMS}"
             reply = self._read("payout.batch", path)
             if not reply.is_done:
-                return dict.fromkeys(keys, Unknown(f"status {reply.status}"))
+                return dict.fromkeys(keys, unsaid(reply))
             body = reply.json()
             for item in body.get("items", []):
                 key = str(item["payout_item"].get("sender_item_id"))
@@ -205,7 +213,7 @@ class PayPalPayouts:
 
     @understood()
     def _state_of_item(self, reply: Reply) -> Answer:
-        return state_of(reply.json()) if reply.is_done else Unknown(f"status {reply.status}")
+        return state_of(reply.json()) if reply.is_done else unsaid(reply)
 
     def _read(self, name: str, path: str) -> Reply:
         reply = self._door.read(Call(name, "GET", path, self._access.headers()))

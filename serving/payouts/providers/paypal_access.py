@@ -4,7 +4,7 @@ import base64
 import time
 from typing import Final
 
-from serving.payouts.providers.outcomes import understood
+from serving.payouts.providers.outcomes import understood, unsent
 from serving.payouts.providers.transport import Call, Door, NoAnswer, Reply
 
 MARGIN_SECONDS: Final = 60.0
@@ -20,9 +20,10 @@ class PayPalAccess:
         self._token, self._ends_at = "", 0.0
 
     def headers(self) -> dict[str, str]:
-        """Raises OSError when no token can be had."""
+        """Raises `NotDone` when no token can be had: without one nothing is sent."""
         if time.monotonic() >= self._ends_at:
-            self._renew()
+            with unsent():
+                self._renew()
         return {"authorization": f"Bearer {self._token}"}
 
     def learn(self, reply: Reply) -> None:

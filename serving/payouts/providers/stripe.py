@@ -13,7 +13,7 @@ import structlog
 from serving.payouts.provider import Absent, Answer, Refused, Returned, Settled, Unknown
 from serving.payouts.providers.amounts import minor_units
 from serving.payouts.providers.notices import Notice, Unverified, check_age, documented, hmac_sha256, read_json
-from serving.payouts.providers.outcomes import understood, untaken
+from serving.payouts.providers.outcomes import understood, unsaid, untaken
 from serving.payouts.providers.transport import Call, Door, Reply
 
 VERSION: Final = "2024-06-20"
@@ -50,7 +50,7 @@ class StripeTransfers:
         query = urlencode({"transfer_group": key, "limit": 10})
         reply = self._door.read(Call("transfer.find", "GET", f"/v1/transfers?{query}", self._headers))
         if not reply.is_done:
-            return Unknown(f"status {reply.status}")
+            return unsaid(reply)
         found = [one for one in reply.json()["data"] if _key_of(one) == key]
         if len(found) > 1:
             log.error("provider_paid_twice", provider=self.name, count=len(found))

@@ -222,8 +222,8 @@ class Door:
 
     def _learn(self, call: Call, reply: Reply) -> None:
         now = time.monotonic()
-        self._leave(now, is_answered=reply.status < FAILED)
         is_refused = reply.status in _CREDENTIALS
+        self._leave(now, is_answered=reply.status < FAILED and not is_refused)
         if is_refused and not self._is_refused:  # a line a spell: it lasts until a person mends it
             log.error("provider_refuses_credentials", provider=self.provider, call=call.name, status=reply.status)
         self._is_refused = is_refused

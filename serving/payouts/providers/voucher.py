@@ -20,7 +20,7 @@ from serving.payouts.identity.sealing import Seal
 from serving.payouts.provider import Absent, Accepted, Answer, Refused, Settled, Unknown
 from serving.payouts.providers.amounts import decimal_text
 from serving.payouts.providers.notices import Notice, Unverified, check_age, documented, hmac_sha256, read_json
-from serving.payouts.providers.outcomes import understood, untaken
+from serving.payouts.providers.outcomes import understood, unsaid, untaken
 from serving.payouts.providers.transport import Call, Door
 
 Begin = Callable[[], AbstractContextManager[Connection]]
@@ -73,7 +73,7 @@ class Vouchers:
     def lookup(self, key: str) -> Answer:
         reply = self._door.read(Call("voucher.find", "GET", f"{PATH}?{urlencode({'external_id': key})}", self._headers))
         if not reply.is_done:
-            return Unknown(f"status {reply.status}")
+            return unsaid(reply)
         found = [one for one in reply.json()["vouchers"] if one["external_id"] == key]
         return self._taken(key, found[0]) if found else Absent()
 

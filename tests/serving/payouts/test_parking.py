@@ -281,7 +281,7 @@ def test_each_provider_has_a_duty_of_its_own_and_notices_that_waited_are_applied
     town.withdraw()
     provider = town.provider()
     duties = payout_duties(books(town), [Down(), provider], Desk(), lambda: NOW)
-    assert set(duties) == {"payouts-inbox", "payouts-down", "payouts-fake"}
+    assert set(duties) == {"payouts-inbox", "payouts-gauges", "payouts-down", "payouts-fake"}
     assert {table.name for table in TABLES} <= set(PAYOUT.metadata.tables)
     with town.engine.begin() as connection:
         assert accept(connection, "fake", Notice("event", key_of("w"), Returned("r")), NOW) is Effect.WAITING

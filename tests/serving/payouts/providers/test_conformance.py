@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import structlog
 
-from pipelines.doubles.faulty import Response
+from pipelines.doubles.faulty import Request, Response
 from serving.payouts.fake import WITHOUT_EFFECT, Fault
-from serving.payouts.provider import Absent, Accepted, Refused, Returned, Settled, Unknown
+from serving.payouts.provider import Absent, Accepted, Refused, Returned, Settled, Undone, Unknown
 
 FAULTS = [fault for fault in Fault if fault not in {Fault.REFUSE, Fault.SETTLE_LATER}]
 DAY = 24 * 3_600 * 1_000_000
@@ -98,10 +98,42 @@ def test_a_provider_that_is_down_is_unknown_and_never_absent(rig: Any) -> None:
 def test_debit_then_429_then_resend_keeps_the_same_key(rig: Any) -> None:
     """A 429 proves that nothing was created; the money stays held and the same key is sent again."""
     rig.double.faults.append(Fault.TOO_MANY)
-    assert isinstance(rig.send(KEY), Absent | Accepted)
+    assert isinstance(rig.send(KEY), Undone | Accepted)
     assert isinstance(reached(rig), Settled)
     assert len(set(rig.double.writes)) == 1
     assert len(rig.double.taken()) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_a_provider_that_takes_nothing_from_us_says_nothing_of_a_payment(rig: Any, status: int) -> None:
+    respond = rig.double.respond
+
+    def refuse(_: Request) -> Response:
+        return Response(status, b"{}")
+
+    rig.double.respond = refuse
+    assert isinstance(rig.send(KEY), Undone)
+    assert rig.double.taken() == []
+    rig.double.respond = respond
+    assert isinstance(rig.send(KEY), Accepted | Settled)
+    rig.double.respond = refuse
+    assert isinstance(rig.ask(KEY), Undone)
+    rig.double.respond = respond
+    assert isinstance(reached(rig), Settled)
+    assert len(rig.double.taken()) == 1
+
+
+@pytest.mark.parametrize(("name", "question"), [("paypal", "GET"), ("evm", "POST")])
+def test_what_was_sent_is_not_called_unsent_because_a_question_after_it_is_refused(
+    make: Any, name: str, question: str
+) -> None:
+    rig = make(name)
+    rig.double.faults.append(Fault.LOSE_ANSWER)
+    assert isinstance(rig.send(KEY), Unknown)
+    respond = rig.double.respond
+    rig.double.respond = lambda asked: Response(403, b"{}") if asked.method == question else respond(asked)
+    for _ in range(2):  # PayPal tells its own id of the batch at the first, which the second then knows
+        assert isinstance(rig.send(KEY), Unknown)
 
 
 def test_after_the_lifetime_of_a_key_nothing_is_sent_again(rig: Any) -> None:

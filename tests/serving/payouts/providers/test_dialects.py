@@ -9,7 +9,7 @@ import pytest
 from pipelines.doubles.faulty import Response
 from serving.ledger.refusals import AlreadyResolved, Missing
 from serving.payouts.fake import Fault, PaymentState
-from serving.payouts.provider import Absent, Accepted, Refused, Returned, Settled, Unknown
+from serving.payouts.provider import Absent, Accepted, Refused, Returned, Settled, Undone, Unknown
 from serving.payouts.providers.voucher import VOUCHER_CODE
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -61,6 +61,7 @@ def test_two_transfers_of_one_key_are_told_to_the_operators(make: Any, capsys: p
         ("SYSTEM_ERROR", Unknown),
         ("PAYER_BALANCE_NOT_ENOUGH", Absent),
         ("SOMETHING_NEW", Unknown),
+        ("isv.invalid-signature", Undone),
     ],
 )
 def test_alipay_refuses_only_by_codes_that_speak_of_the_person(make: Any, code: str, answer: type) -> None:

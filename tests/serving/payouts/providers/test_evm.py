@@ -13,7 +13,7 @@ from sqlalchemy import select
 from pipelines.doubles.chain import ChainDouble
 from pipelines.doubles.faulty import Request
 from serving.payouts.fake import Fault
-from serving.payouts.provider import Absent, Accepted, Answer, Refused, Settled, Unknown
+from serving.payouts.provider import Absent, Accepted, Answer, Refused, Settled, Undone, Unknown
 from serving.payouts.providers import evm as evm_module
 from serving.payouts.providers.evm import EvmTransfers, Gas
 from serving.payouts.providers.evm_journal import EVM_BROADCAST, EVM_PAYMENT
@@ -63,6 +63,12 @@ def test_nonce_and_transaction_are_committed_before_the_node_hears_of_them(
     rig.double.mine(20)
     assert isinstance(rig.ask("k"), Settled)
     assert len(signed(rig)) == len(rig.double.taken()) == 1
+
+
+def test_of_a_node_that_does_not_answer_before_anything_is_signed_nothing_is_unknown(rig: Any) -> None:
+    rig.double.is_down = True
+    assert isinstance(rig.send("k"), Undone)
+    assert signed(rig) == []
 
 
 def test_a_nonce_is_never_used_for_two_payments_not_even_after_a_reorganisation(rig: Any) -> None:

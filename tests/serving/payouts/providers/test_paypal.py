@@ -6,7 +6,17 @@ from sqlalchemy import select
 
 from pipelines.doubles.faulty import Response
 from serving.payouts.fake import Fault
-from serving.payouts.provider import Absent, Accepted, BatchProvider, PaymentOrder, Refused, Returned, Settled, Unknown
+from serving.payouts.provider import (
+    Absent,
+    Accepted,
+    BatchProvider,
+    PaymentOrder,
+    Refused,
+    Returned,
+    Settled,
+    Undone,
+    Unknown,
+)
 from serving.payouts.providers.paypal import ITEMS_MAX, PAYPAL_ITEM
 from serving.payouts.providers.paypal_states import STATES
 
@@ -156,7 +166,7 @@ def test_the_token_is_fetched_once_and_again_when_it_is_no_longer_taken(rig: Any
         rig.send(f"k{number}")
     assert rig.double.tokens_granted == 1
     rig.double.valid_token = "another"  # noqa: S105  # a token of the double, worth nothing
-    assert isinstance(rig.send("k3"), Absent)
+    assert isinstance(rig.send("k3"), Undone)
     assert isinstance(rig.ask("k3"), Accepted | Settled)
     assert rig.double.tokens_granted == 2
     assert len(rig.double.taken()) == 4
@@ -182,3 +192,15 @@ def test_amounts_are_written_with_the_decimals_of_their_currency(rig: Any) -> No
 def _json(body: dict[str, Any], status: int = 200) -> Any:
 
     return Response(status, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+def test_without_a_token_nothing_is_sent_and_the_payment_is_as_it_was(rig: Any, status: int) -> None:
+    respond = rig.double.respond
+    rig.double.respond = lambda asked: Response(status, b"{}") if "oauth2" in asked.path else respond(asked)
+    assert isinstance(rig.send("k"), Undone)
+    assert isinstance(rig.ask("k", outcome="unknown"), Undone)
+    assert rig.double.taken() == []
+    rig.double.respond = respond
+    assert isinstance(rig.ask("k", outcome=None), Accepted)
+    assert len(rig.double.taken()) == 1

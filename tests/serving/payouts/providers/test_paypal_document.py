@@ -13,7 +13,8 @@ from pipelines.doubles.paypal import PayPalDouble
 from pipelines.doubles.prism import running_prism
 from serving.database import open_database
 from serving.payouts.identity.sealing import Seal
-from serving.payouts.provider import Absent, Accepted, PaymentOrder, Refused, Settled, Unknown
+from serving.payouts.provider import Accepted, PaymentOrder, Refused, Settled, Unknown
+from serving.payouts.providers.limits import NotTaken
 from serving.payouts.providers.paypal import PAYPAL_ITEM, PayPalPayouts
 from serving.payouts.providers.paypal_access import PayPalAccess
 from serving.payouts.providers.paypal_notices import PayPalCertificates
@@ -86,11 +87,18 @@ def test_a_batch_and_an_item_are_asked_for_and_understood(paypal: Any) -> None:
     assert [reply.status for reply in door.replies] == [201, 200, 200]
 
 
-@pytest.mark.parametrize(("status", "answer"), [("400", Unknown), ("403", Absent), ("500", Unknown)])
+@pytest.mark.parametrize(("status", "answer"), [("400", Unknown), ("500", Unknown)])
 def test_documented_errors_of_a_payment_give_no_money_back(paypal: Any, status: str, answer: type) -> None:
     provider, door = paypal
     door.preferred = status
     assert isinstance(provider.send("k", "ann@example.com", 9_870_000, "USD"), answer)
+
+
+def test_a_documented_refusal_of_our_credentials_says_that_nothing_was_taken(paypal: Any) -> None:
+    provider, door = paypal
+    door.preferred = "403"
+    with pytest.raises(NotTaken):
+        provider.send("k", "ann@example.com", 9_870_000, "USD")
 
 
 @pytest.mark.parametrize("status", ["404", "500"])
