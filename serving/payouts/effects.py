@@ -58,8 +58,7 @@ class Due:
 def effect_of(payout: Payout, provider: str, is_captured: bool, answer: Answer | Undone) -> Effect | None:
     """None: old news, or no news. `is_captured` matters only where money may come back.
 
-    Raises `IllegalMove` for an answer that contradicts an earlier one (paid, then
-    refused): the book keeps the earlier one.
+    Raises `IllegalMove` for an answer that contradicts an earlier one (paid, then refused): the book keeps the earlier.
     """
     if payout.state in _NOTHING_NEW[type(answer)]:
         return None

@@ -286,8 +286,8 @@ def wake(connection: Connection, user_id: str, now: int) -> int:
     """Look at once at what is parked of a person who has shown what was missing; how many payouts that is.
 
     What waits for its provider is left alone, for it may be on its way this moment. One that is being looked at just
-    now is passed over: whoever has it asks for the person's row after this, and two
-    that wait for each other would both be lost.
+    now is passed over: whoever has it asks for the person's row after this, and two that wait for each other would both
+    be lost.
     """
     parked = select(PAYOUT.c.id).where(
         PAYOUT.c.user_id == user_id, PAYOUT.c.waits_for != PROVIDER_UNREACHABLE, PAYOUT.c.due_at > now
