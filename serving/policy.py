@@ -1,6 +1,8 @@
 """Thresholds and limits: what the business chose, apart from what the model learned. A versioned file, read once."""
 
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -22,6 +24,7 @@ from serving.policy_money import (
 from serving.policy_payouts import PayoutPolicy, WithdrawalLimits
 
 DEFAULT: Final = Path(__file__).with_name("policy.yaml")
+"""The shipped one, which rules where ASSAY_POLICY names no other."""
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 HOUR: Final = 3_600_000_000
@@ -195,11 +198,19 @@ class Policy(Section):
         return int(self.maturity_hours.get(kind, self.maturity_hours["default"]) * HOUR)
 
 
-def load_policy(file: Path = DEFAULT) -> Policy:
-    """Read and check a policy file. Raises PolicyError, which names each bad key."""
-    text = file.read_bytes()
+def policy_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Which file rules here: the one that ASSAY_POLICY names, or the shipped one."""
+    return Path(environment.get("ASSAY_POLICY") or DEFAULT)
+
+
+def load_policy(file: Path | None = None) -> Policy:
+    """Read and check a policy file, left out: the one that rules here. Raises PolicyError, which names each bad key."""
+    file = file or policy_file()
     try:
+        text = file.read_bytes()
         body = read_yaml(text)
+    except OSError as error:
+        raise PolicyError(f"{file} cannot be read: {error.strerror}: name a copy of {DEFAULT}") from None
     except NotYaml as error:
         raise PolicyError(f"{file} {error}") from None
     if not isinstance(body, dict):

@@ -12,7 +12,7 @@ from features.events import Event, Kind
 from features.vector import CATEGORICAL, FEATURES, VERSION
 from pipelines.console import BenchRow, progress, report
 from serving.decision import Score, decide_event, decide_withdrawal
-from serving.policy import DEFAULT, HOUR, Policy, load_policy
+from serving.policy import HOUR, Policy, load_policy
 from training.arena.book import HOLD, Rules
 from training.arena.episode import Episode, Fought, Past, Setting
 from training.arena.loading import SHIPPED, load_family
@@ -52,7 +52,7 @@ def run(seed: int, family: str | None, users: int, days: int, policy: Path | Non
         per_family=max(PEOPLE_PER_FAMILY_MIN, round(FAMILY_SHARE * users)),
     )
     with TemporaryDirectory(prefix="assay-bench-") as folder:
-        decisions = rules(load_policy(policy or DEFAULT))
+        decisions = rules(load_policy(policy))
         measured = measure(fought(setting, makers, decisions, Path(folder) / "log"), Bootstrap(400))
     _report(measured, seed)
 

@@ -145,12 +145,12 @@ _WORDS: Final = {
 """What moves a wallet besides rewards and reversals, which have lines of their own, and why."""
 _SPENT: Final = ("spent or put aside", "at the platform")
 _PARTS: Final = {
-    "fee": (TransferKind.FEE, -1, "fee of a payment", "what sending it cost"),
-    "fee/reversed": (TransferKind.FEE, 1, "fee given back", "the payment came back"),
-    "tax": (TransferKind.TAX, -1, "tax withheld", "of a payment, for the tax office"),
-    "tax/reversed": (TransferKind.TAX, 1, "tax given back", "the payment came back"),
+    "fee": (TransferKind.FEE, -1, "of it, the fee", "what sending it cost"),
+    "fee/reversed": (TransferKind.FEE, 1, "of what came back, the fee", "the payment came back"),
+    "tax": (TransferKind.TAX, -1, "of it, the tax", "withheld for the tax office"),
+    "tax/reversed": (TransferKind.TAX, 1, "of what came back, the tax", "the payment came back"),
 }
-"""What is taken out of a payout after it has left the wallet, by the end of the transfer's id."""
+"""Parts of a payment's own line, known once it has settled, by the end of the transfer's id."""
 
 
 def payslip(

@@ -23,7 +23,9 @@ DAYS: Final = 31
 class PayslipLine(BaseModel):
     at: AwareDatetime
     what: str
-    amount_micros: int = Field(description="positive in the person's favour")
+    amount_micros: int = Field(
+        description="positive in the person's favour; `of it, ...` is a part of the payment's line: do not add it"
+    )
     reason: str
     cause_id: str
     matures_at: AwareDatetime | None = Field(description="when what waits is the person's own; null: it waits no more")
@@ -41,7 +43,7 @@ class PayslipAnswer(BaseModel):
     refunded_micros: int = Field(description="given back to the person")
     spared_micros: int = Field(description="taken back by advertisers and borne by the platform")
     debt_collected_micros: int
-    paid_micros: int = Field(description="what left the wallet for the person, less fee and tax")
+    paid_micros: int = Field(description="what left the wallet for the person, less fee and tax once it has settled")
     fee_micros: int = Field(description="borne by the person")
     tax_micros: int = Field(description="withheld of what was paid")
     adjusted_micros: int = Field(description="put right by a named person, bonuses, and what was spent at the platform")

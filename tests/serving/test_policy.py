@@ -51,6 +51,15 @@ def test_the_version_changes_with_any_byte(tmp_path: Path) -> None:
     assert load_policy(other).version != load_policy().version
 
 
+def test_a_policy_of_ones_own_rules_where_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load(tmp_path, "event.hold_hours", 1)
+    monkeypatch.setenv("ASSAY_POLICY", str(tmp_path / "policy.yaml"))
+    assert load_policy() == own != load_policy(DEFAULT)
+    monkeypatch.setenv("ASSAY_POLICY", str(tmp_path / "gone.yaml"))
+    with pytest.raises(PolicyError, match=r"gone\.yaml cannot be read: No such file or directory: name a copy of"):
+        load_policy()
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -75,7 +75,7 @@ def test_a_period_says_everything_once_and_why(connection: Connection) -> None:
         (11, "promised", 80, "waits until its time of waiting is over", "e2"),
         (12, "taken back", -30, "chargeback: quality", "e2"),
         (13, "taken back, borne by the platform", 0, "chargeback: quality", "e1"),
-        (14, "fee of a payment", -2, "what sending it cost", "w"),
+        (14, "of it, the fee", -2, "what sending it cost", "w"),
         (14, "paid", -300, "a withdrawal", "w"),
         (15, "put right by a person", 7, "a correction", "a"),
     ]
@@ -111,16 +111,20 @@ def test_fee_and_tax_are_a_part_of_what_was_paid_and_come_back_with_it(connectio
     slip = payslip(connection, "ann", "CNY", 0, 3)
     assert cents(slip) == {"promised": 100, "paid": 83, "fee": 2, "tax": 15}
     assert [(line.what, line.amount_micros // CENT) for line in slip.lines[1:]] == [
-        ("fee of a payment", -2),
+        ("of it, the fee", -2),
+        ("of it, the tax", -15),
         ("paid", -100),
-        ("tax withheld", -15),
     ]
     for id_ in ("w/fee", "w/tax", holds.capture_id("w/hold")):
         book.reverse(connection, id_, "w", 4)
     assert cents(payslip(connection, "ann", "CNY", 0, 10)) == {"promised": 100, "withdrawable": 100}
     later = payslip(connection, "ann", "CNY", 3, 10)
     assert cents(later) == {"paid": -83, "fee": -2, "tax": -15, "withdrawable": 100}
-    assert {line.what for line in later.lines} == {"fee given back", "tax given back", "payment returned"}
+    assert {line.what for line in later.lines} == {
+        "of what came back, the fee",
+        "of what came back, the tax",
+        "payment returned",
+    }
 
 
 def test_an_hour_counts_the_time_of_what_was_screened_out_and_what_was_taken_back(connection: Connection) -> None:
