@@ -16,7 +16,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
-    case,
+    delete,
     select,
     text,
     update,
@@ -50,17 +50,8 @@ the own key too. A payout that went out alone has none. `sent_at`: when it was l
 
 _BY_PAYOUT: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.payout_id.in_(bindparam("ids", expanding=True)))
 _BY_KEY: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.provider_key.in_(bindparam("keys", expanding=True)))
-UNSENT: Final = "unsent"
-"""The outcome of what is known never to have been sent, or taken. It goes with the leave to send."""
-_IS_UNSENT: Final = PAYOUT_ATTEMPT.c.outcome == UNSENT
 _PERMIT: Final = (
-    update(PAYOUT_ATTEMPT)
-    .where(PAYOUT_ATTEMPT.c.id == bindparam("attempt"))
-    .values(
-        sent_at=bindparam("now"),
-        created_at=case((_IS_UNSENT, bindparam("now", type_=BigInteger)), else_=PAYOUT_ATTEMPT.c.created_at),
-        outcome=case((_IS_UNSENT, None), else_=PAYOUT_ATTEMPT.c.outcome),
-    )
+    update(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.id == bindparam("attempt")).values(sent_at=bindparam("now"))
 )
 _OF_BUNDLES: Final = select(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.bundle.in_(bindparam("keys", expanding=True)))
 
@@ -122,8 +113,14 @@ def by_key(connection: Connection, keys: Collection[str]) -> dict[str, list[Row[
 
 
 def permit(connection: Connection, rows: Collection[Row[Any]], now: int) -> None:
-    """Note that these may be sent again from now on. What was never sent begins anew: so does the life of its key."""
+    """Note that these may be sent again from now on."""
     connection.execute(_PERMIT, [{"attempt": row.id, "now": now} for row in rows])
+
+
+def forget(connection: Connection, ids: Collection[str]) -> None:
+    """Of what was never sent there is nothing to ask: once it is begun again, its key lives from then on."""
+    if ids:
+        connection.execute(delete(PAYOUT_ATTEMPT).where(PAYOUT_ATTEMPT.c.id.in_(ids)))
 
 
 def answer(connection: Connection, said: Collection[tuple[str, int, str | None, str]]) -> None:

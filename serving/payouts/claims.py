@@ -113,7 +113,7 @@ def _begun(
                 "attempt_count": 1,
                 "provider": provider,
                 "fee_micros": fees[payout.id],
-                "waits_for": None,
+                "waits_for": _still(payout),
                 "due_at": None if place else now + PATIENCE_MICROS,
                 **taxes.get(payout.id, {}),
             },

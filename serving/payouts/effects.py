@@ -24,6 +24,7 @@ from serving.payouts.provider import (
     Settled,
     Undone,
     Unknown,
+    Unsent,
 )
 from serving.payouts.saga import MOVES, Payout, State, swap_each
 
@@ -35,11 +36,13 @@ AGAIN_MICROS: Final = 60 * 1_000_000
 class Effect:
     """Where the payout goes, and what its money does: leave the wallet, reach the person, be let go, come back.
 
-    `is_asked`: the provider has answered, whatever it said; what waited for that waits no more.
+    `is_asked`: the provider has answered, whatever it said; what waited for that waits no more. `unbegins`: nobody was
+    sent anything, so whatever stops a payout that nobody has begun may stop this one.
     """
 
     target: State
     is_asked: bool = True
+    unbegins: bool = False
     captures: bool = False
     settles: bool = False
     releases: bool = False
@@ -74,9 +77,11 @@ def effect_of(payout: Payout, provider: str, is_captured: bool, answer: Answer |
 
 def apply_each(connection: Connection, due: Sequence[Due], now: int) -> dict[str, Payout]:
     """Move the payouts and their money, all or none; by id, those that moved. Raises `Overtaken`."""
-    changes = [(one.payout, _columns(one, now)) for one in due]
+    unbegun = [one.payout for one in due if one.effect.unbegins]
+    changes = [(one.payout, _columns(one, now)) for one in due if not one.effect.unbegins]
     moving = [(one, columns) for one, columns in changes if columns != _columns_of(one)]
     moved = swap_each(connection, moving, now)
+    moved |= swap_each(connection, [(one, _UNBEGUN | {"due_at": now + AGAIN_MICROS}) for one in unbegun], now)
     captured = [one for one in due if one.effect.captures]
     settled = {one.payout.hold_id: settlement(one.payout, one.provider, now) for one in due if one.effect.settles}
     credits_ = {one.payout.hold_id: _clearing(one.payout, one.provider) for one in captured}
@@ -139,6 +144,10 @@ def _wait(payout: Payout, _: bool) -> Effect:
     return Effect(payout.state, is_asked=False)
 
 
+def _unbegin(payout: Payout, _: bool) -> Effect:
+    return Effect(payout.state, is_asked=False, unbegins=True)
+
+
 def hearing(payout: Payout) -> Effect | None:
     """What an answer without news does: it was given."""
     is_waiting = payout.state not in OVER and payout.waits_for == PROVIDER_UNREACHABLE
@@ -155,6 +164,7 @@ _EFFECTS: Final[Mapping[type, Callable[[Payout, bool], Effect | None]]] = {
     Absent: _miss,
     Unknown: _wonder,
     Undone: _wait,
+    Unsent: _unbegin,
 }
 OVER: Final = frozenset({State.SETTLED, State.RETURNED, State.REFUSED})
 _NOTHING_NEW: Final[Mapping[type, frozenset[State]]] = {
@@ -166,6 +176,14 @@ _NOTHING_NEW: Final[Mapping[type, frozenset[State]]] = {
     Absent: OVER,
     Unknown: OVER,
     Undone: OVER,
+    Unsent: OVER,
+}
+_UNBEGUN: Final[dict[str, Any]] = {
+    "attempt_count": 0,
+    "waits_for": PROVIDER_UNREACHABLE,
+    "tax_micros": None,
+    "tax_country": None,
+    "tax_year": None,
 }
 
 

@@ -14,7 +14,7 @@ from serving.ledger import holds
 from serving.ledger.holds import HoldState
 from serving.ledger.refusals import missing
 from serving.payouts import attempts
-from serving.payouts.attempts import UNSENT, Attempt
+from serving.payouts.attempts import Attempt
 from serving.payouts.claims import PATIENCE_MICROS, UNFINISHED
 from serving.payouts.effects import Due, apply_each, effect_of, hearing
 from serving.payouts.moves import IllegalMove
@@ -29,6 +29,7 @@ from serving.payouts.provider import (
     Settled,
     Undone,
     Unknown,
+    Unsent,
 )
 from serving.payouts.providers.limits import NotDone
 from serving.payouts.saga import Payout, State, get_each, swap_each
@@ -51,8 +52,7 @@ def ask(provider: Provider, attempt: Attempt, now: int, may_send: MaySend) -> He
     answer = _look_up(provider, attempt)
     if not isinstance(answer, Absent) or attempt.outcome == "accepted":
         return answer
-    is_old = now - attempt.created_at >= provider.key_lifetime_micros
-    if not attempt.destination or (is_old and not _is_unsent(provider, attempt)):
+    if now - attempt.created_at >= provider.key_lifetime_micros or not attempt.destination:
         return Unknown("the provider may have forgotten the key: it is never sent again")
     return _send(provider, attempt) if may_send(attempt) else answer
 
@@ -81,8 +81,10 @@ def reopen(connection: Connection, provider_key: str, version: int, now: int) ->
     The claim is prolonged, and what was unknown is submitted from this commit on until the answer, so that nobody can
     rule upon it while it is being sent.
     """
-    rows = attempts.by_key(connection, [provider_key])[provider_key]
+    rows = attempts.by_key(connection, [provider_key]).get(provider_key, [])
     payouts = get_each(connection, [row.payout_id for row in rows])
+    if not payouts:
+        return None
     first = payouts[_first_of(rows, provider_key)]
     is_open = first.version == version and all(one.state in UNFINISHED for one in payouts.values())
     # Read after the payouts are locked: who writes either has locked them first.
@@ -143,7 +145,7 @@ def _learned(
     # To be paid captures the hold, again without effect: only what may give money back must know what became of it.
     asked = [known[row.payout_id].hold_id for row, answer in said if not isinstance(answer, Accepted | Settled)]
     held = holds.find_each(connection, asked)
-    due, answered = [], []
+    due, answered, unsent = [], [], []
     for row, answer in said:
         payout = known[row.payout_id]
         is_captured = payout.hold_id in held and held[payout.hold_id].state is HoldState.CAPTURED
@@ -154,47 +156,44 @@ def _learned(
                 raise
             log.warning("payout_contradicted", provider=row.provider, payout_id=payout.id, said=type(answer).__name__)
             continue
-        if effect is not None and (not isinstance(answer, Undone) or answer.is_unsent):
+        if effect is not None and not isinstance(answer, Undone):
             answered.append(_answered(row, answer, now))
+        if effect is not None and effect.unbegins:
+            unsent.append(str(row.id))
         effect = effect or hearing(payout)
         if effect is not None:
             due.append(Due(payout, row.provider, effect))
     moved = apply_each(connection, due, now)
     attempts.answer(connection, answered)
+    attempts.forget(connection, unsent)
     return known | moved
 
 
 def _answered(row: Row[Any], answer: Heard, now: int) -> tuple[str, int, str | None, str]:
-    outcome = UNSENT if isinstance(answer, Undone) else type(answer).__name__.lower()
-    return outcome, now, getattr(answer, "reference", row.provider_reference), row.id
+    return type(answer).__name__.lower(), now, getattr(answer, "reference", row.provider_reference), row.id
 
 
 def _look_up(provider: Provider, attempt: Attempt) -> Heard:
-    """What could not be asked teaches nothing; and of what is known never to have been sent, no silence does."""
+    """What could not be asked teaches nothing."""
     try:
-        answer = provider.lookup(attempt.provider_key)
+        return provider.lookup(attempt.provider_key)
     except NotDone as why:
-        return Undone(str(why), _is_unsent(provider, attempt))
-    except OSError as lost:
-        answer = Unknown(str(lost))
-    if isinstance(answer, Unknown) and _is_unsent(provider, attempt):
-        return Undone(answer.reason, is_unsent=True)
-    return answer
-
-
-def _send(provider: Provider, attempt: Attempt) -> Heard:
-    """What never left this machine, or was not taken, leaves all as it was: known to be unsent if it was so before."""
-    try:
-        return provider.send(attempt.provider_key, attempt.destination, attempt.amount_micros, attempt.currency)
-    except NotDone as why:
-        return Undone(str(why), _is_unsent(provider, attempt))
+        return Undone(str(why))
     except OSError as lost:
         return Unknown(str(lost))
 
 
-def _is_unsent(provider: Provider, attempt: Attempt) -> bool:
-    """Whether nothing was ever sent under its key. Of a batch it is not known: a key goes out with any other of it."""
-    return (attempt.is_first or attempt.outcome == UNSENT) and not isinstance(provider, BatchProvider)
+def _send(provider: Provider, attempt: Attempt) -> Heard:
+    """What never left this machine, or was not taken, leaves all as it was. Of a batch it is not known that a key was
+    never sent: it goes out with any other of it.
+    """
+    try:
+        return provider.send(attempt.provider_key, attempt.destination, attempt.amount_micros, attempt.currency)
+    except NotDone as why:
+        is_unsent = attempt.is_first and not isinstance(provider, BatchProvider)
+        return Unsent(str(why)) if is_unsent else Undone(str(why))
+    except OSError as lost:
+        return Unknown(str(lost))
 
 
 def _send_batch(provider: BatchProvider, new: Sequence[Attempt]) -> Mapping[str, Heard]:

@@ -51,12 +51,15 @@ class Unknown:
 @dataclass(frozen=True, slots=True)
 class Undone:
     """No answer of a provider's: it was not asked, or takes nothing from us now. It says nothing of the payment, which
-    stays as it is and waits; least of all that it was not created, as `Absent` does. `is_unsent`: nor was anything
-    ever sent under its key, or taken.
+    stays as it is and waits; least of all that it was not created, as `Absent` does.
     """
 
     reason: str
-    is_unsent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent(Undone):
+    """Nor was anything ever sent under its key, or taken: the payment is as unbegun as before."""
 
 
 PROVIDER_UNREACHABLE: Final = "provider_unreachable"

@@ -8,23 +8,24 @@ from typing import Any, Final
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from pipelines.doubles.faulty import Response, serving
 from pipelines.doubles.stripe import SECRET, StripeDouble
 from serving.database import reading
+from serving.ledger.wallets import WithdrawalOrder, hold_withdrawal
 from serving.outbox.changes import after
 from serving.outbox.numbering import number
-from serving.payouts import phases, runner, saga
-from serving.payouts.attempts import PAYOUT_ATTEMPT, UNSENT
+from serving.payouts import phases, reviews, runner, saga
+from serving.payouts.attempts import PAYOUT_ATTEMPT
 from serving.payouts.desk import OPEN_DESK
 from serving.payouts.duties import Books, payout_duties
 from serving.payouts.fake import FakeProvider, Fault
-from serving.payouts.provider import PROVIDER_UNREACHABLE, Absent, Accepted, Answer, Undone, Unknown
+from serving.payouts.provider import PROVIDER_UNREACHABLE, Absent, Answer, Settled, Unsent
 from serving.payouts.providers.limits import Breaker, NotSent
 from serving.payouts.providers.stripe import StripeTransfers
 from serving.payouts.providers.transport import Door, Manners
-from serving.payouts.saga import State
+from serving.payouts.saga import PaidBy, PayoutOrder, State, Terms
 
 MINUTE: Final = 60 * 1_000_000
 DAY: Final = 24 * 60 * MINUTE
@@ -65,6 +66,15 @@ def outcome(town: Any) -> str | None:
     return found
 
 
+def is_unbegun(town: Any, *ids: str) -> bool:
+    """Nothing is left of having tried: whatever may stop what nobody has begun may stop this."""
+    with town.engine.begin() as connection:
+        stoppable = {one.id: one for one in saga.unbegun(connection, ["ann"])}
+        tried = connection.scalar(select(func.count()).select_from(PAYOUT_ATTEMPT))
+    found = [stoppable[id_] for id_ in ids if id_ in stoppable]
+    return len(found) == len(ids) and tried == 0 and all(one.tax_year is one.tax_micros is None for one in found)
+
+
 @pytest.fixture
 def stripe() -> Iterator[tuple[StripeTransfers, StripeDouble, int]]:
     """An adapter, its provider's double, and the port at which nobody serves that yet."""
@@ -82,7 +92,8 @@ def test_what_could_not_be_sent_for_days_is_paid_once_and_by_itself_when_its_pro
     town.withdraw()
     for later in (0, MINUTE, 3 * DAY):
         assert town.run(provider, NOW + later) == {State.SUBMITTED: 1}
-        assert (seen(town), outcome(town)) == ((State.SUBMITTED, PROVIDER_UNREACHABLE), UNSENT)
+        assert seen(town) == (State.SUBMITTED, PROVIDER_UNREACHABLE)
+        assert is_unbegun(town, "w")
     with serving(double, port):
         assert town.run(provider, NOW + 3 * DAY + MINUTE) == {State.SETTLED: 1}
     assert (seen(town), len(double.taken())) == ((State.SETTLED, None), 1)
@@ -159,15 +170,34 @@ def test_the_life_of_a_key_begins_when_it_may_first_have_been_sent(town: Any) ->
     assert provider.sendings(town.key()) == 1
 
 
-def test_leave_to_send_ends_the_knowledge_that_nothing_was_sent_before_anything_is(town: Any) -> None:
+def test_what_was_tried_in_vain_is_begun_anew_with_all_that_it_was(town: Any) -> None:
+    ids = ["w1", "w2"]
+    with town.engine.begin() as connection:
+        for id_ in ids:
+            held = hold_withdrawal(connection, WithdrawalOrder(id_, "ann", 1_000_000, "CNY"), NOW)
+            terms = Terms("fake", 0, PaidBy.PLATFORM, bundle_micros=MINUTE)
+            saga.start(connection, PayoutOrder(id_, held.id, "ann's bank", terms), NOW)
+            saga.decide(connection, id_, "approve", f"{id_}/decision", NOW)
+    provider = away(town)
+    town.run(provider, NOW + MINUTE)
+    assert is_unbegun(town, *ids)
+    assert {seen(town, id_)[1] for id_ in ids} == {PROVIDER_UNREACHABLE}
+    provider.is_there = True
+    assert town.run(provider, NOW + 2 * MINUTE) == {State.SETTLED: 2}
+    with town.engine.begin() as connection:
+        assert connection.scalar(select(func.count(func.distinct(PAYOUT_ATTEMPT.c.bundle)))) == 1, "one payment of both"
+    assert town.amounts()[3] == 2_000_000
+
+
+def test_nothing_is_left_to_send_of_what_was_stopped_while_its_provider_was_away(town: Any) -> None:
     town.withdraw()
     provider = away(town)
     town.run(provider)
-    assert outcome(town) == UNSENT
     with town.engine.begin() as connection:
-        (claimed,) = town.claimed(connection, NOW + MINUTE)
-        assert phases.reopen(connection, claimed.provider_key, claimed.version, NOW + MINUTE)
-    assert outcome(town) is None, "whatever becomes of the process now, it may have been sent"
+        reviews.rule(connection, "w", "Ann Lee", "the person asked for it", NOW, is_paid=False)
+    provider.is_there = True
+    assert town.run(provider, NOW + MINUTE) == {}
+    assert (town.state(), town.amounts()) == (State.REFUSED, (9_000_000, 0, 0, 0))
 
 
 def test_who_was_overtaken_does_not_say_that_nothing_was_sent(town: Any) -> None:
@@ -175,27 +205,22 @@ def test_who_was_overtaken_does_not_say_that_nothing_was_sent(town: Any) -> None
     with town.engine.begin() as connection:
         (slow,) = town.claimed(connection, NOW)
     assert town.run(town.provider(Fault.LOSE_REQUEST), NOW + MINUTE) == {State.UNKNOWN: 1}
-    said = {slow.provider_key: Undone("its breaker is open", is_unsent=True)}
+    said = {slow.provider_key: Unsent("its breaker is open")}
     with town.engine.begin() as connection:
         phases.learn_each(connection, said, NOW + MINUTE, {slow.provider_key: slow.version})
     assert (seen(town), outcome(town)) == ((State.UNKNOWN, None), "unknown")
 
 
-def test_what_was_never_sent_stays_so_while_lookups_are_not_answered(town: Any) -> None:
-    town.withdraw()
-    provider = away(town)
-    town.run(provider)
-    provider.is_there = True
-    provider.lookup = lambda _: Unknown("status 503")  # type: ignore[method-assign]  # only its lookups fail
-    assert town.run(provider, NOW + MINUTE) == {State.SUBMITTED: 1}
-    assert (seen(town)[1], outcome(town)) == (PROVIDER_UNREACHABLE, UNSENT)
-
-
 def test_a_provider_s_own_notification_ends_the_wait(town: Any) -> None:
     town.withdraw()
-    town.run(away(town))
-    assert town.learn(Accepted("by a notification"), NOW) is State.SUBMITTED
-    assert (seen(town), town.books()) == ((State.SUBMITTED, None), "clearing")
+    provider = away(town, Fault.SETTLE_LATER)
+    provider.is_there = True
+    town.run(provider)
+    provider.is_there = False
+    town.run(provider, NOW + MINUTE)
+    assert seen(town) == (State.SUBMITTED, PROVIDER_UNREACHABLE)
+    assert town.learn(Settled("by a notification"), NOW) is State.SETTLED
+    assert (seen(town), town.books()) == ((State.SETTLED, None), "paid")
 
 
 def test_a_wait_is_told_once_however_often_it_is_tried_again(town: Any) -> None:
@@ -224,7 +249,7 @@ def test_a_run_that_found_nobody_leaves_the_rest_unbegun(town: Any, monkeypatch:
     monkeypatch.setattr(runner, "SINGLE_GROUP_MAX", 2)
     assert town.run(away(town)) == {State.SUBMITTED: 2}
     with town.engine.begin() as connection:
-        assert sorted(one.attempt_count for one in saga.get_each(connection, ids).values()) == [0, 1, 1]
+        assert [one.waits_for for one in saga.get_each(connection, ids).values()].count(None) == 1
 
 
 def test_a_monitor_sees_what_waits_and_for_what(town: Any) -> None:
@@ -239,6 +264,6 @@ def test_a_monitor_sees_what_waits_and_for_what(town: Any) -> None:
 
     show()
     assert figure() == 1
-    town.learn(Accepted("by a notification"), NOW)
+    town.run(town.provider(), NOW + MINUTE)
     show()
     assert figure() == 0
