@@ -98,11 +98,13 @@ def of_each(
     connection: Connection, payouts: Sequence[Taxed], now: int, policy: TaxPolicy, accounts: Accounts
 ) -> dict[str, Columns]:
     """What is withheld of each, by id, one after the other; empty where none has a rule. Their people are locked."""
-    lands = persons.countries(connection, {one.user_id for one in payouts}) if policy.rules else {}
+    if not policy.rules:
+        return {}
+    people = {one.user_id: accounts.get(one.user_id, frozenset()) | {one.user_id} for one in payouts}
+    lands = _lands(connection, people)
     rules = {one.id: _rule_of(one, lands, policy) for one in payouts}
     if not any(rules.values()):
         return {}
-    people = {one.user_id: accounts.get(one.user_id, frozenset()) | {one.user_id} for one in payouts}
     year = _Year(connection, frozenset().union(*people.values()), year_of(now, policy))
     return {one.id: year.take(one, lands.get(one.user_id), rules[one.id], people[one.user_id]) for one in payouts}
 
@@ -157,6 +159,13 @@ class _Year:
         self._base[country, one.user_id, one.currency] += one.amount_micros
         self._tax[country, one.user_id, one.currency] += micros
         return {"tax_micros": micros, "tax_country": country, "tax_year": self._year}
+
+
+def _lands(connection: Connection, people: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Each one's country: the one that its own proof names, or else that of another account of the same person."""
+    proven = persons.countries(connection, set().union(*people.values()))
+    known = {one: sorted({proven[other] for other in person if other in proven}) for one, person in people.items()}
+    return {one: proven.get(one, lands[0]) for one, lands in known.items() if lands}
 
 
 def _rule_of(one: Taxed, lands: Mapping[str, str], policy: TaxPolicy) -> TaxRule | None:

@@ -27,7 +27,8 @@ from serving.payouts.providers.passage import Passage
 REPLY_BYTES_MAX: Final = 64 * 2**20  # a page of 1,000 items is well below 2 MiB
 TOO_MANY: Final = 429
 FAILED: Final = 500
-_CREDENTIALS: Final = frozenset({401, 403})
+UNAUTHORIZED: Final = 401
+_CREDENTIALS: Final = frozenset({UNAUTHORIZED, 403})
 PORT_MAX: Final = 65_535
 
 log = structlog.get_logger()
@@ -80,12 +81,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How one provider is spoken to. Every limit has a number; seconds throughout."""
+    """How one provider is spoken to. Every limit has a number; seconds throughout. `pause_seconds`: for so long nothing
+    is sent to whoever has had too many requests and does not say when to come again.
+    """
 
     deadline_seconds: float = 20.0
     reads_max: int = 3
     wait_seconds_max: float = 5.0
     retry_after_seconds_max: float = 600.0
+    pause_seconds: float = 30.0
     backoff_seconds: float = 0.2
 
 
@@ -223,7 +227,8 @@ class Door:
     def _learn(self, call: Call, reply: Reply) -> None:
         now = time.monotonic()
         is_refused = reply.status in _CREDENTIALS
-        self._leave(now, is_answered=reply.status < FAILED and not is_refused)
+        # A 403 may be said of one recipient alone, which must not keep the others from being paid.
+        self._leave(now, is_answered=reply.status < FAILED and reply.status != UNAUTHORIZED)
         if is_refused and not self._is_refused:  # a line a spell: it lasts until a person mends it
             log.error("provider_refuses_credentials", provider=self.provider, call=call.name, status=reply.status)
         self._is_refused = is_refused
@@ -232,6 +237,8 @@ class Door:
             until = now + min(seconds, self.manners.retry_after_seconds_max)
             self._reads.pause(until)
             self._writes.pause(until)
+        elif reply.status == TOO_MANY:
+            self._writes.pause(now + self.manners.pause_seconds)
         if reply.status == TOO_MANY or reply.status >= FAILED:
             log.warning("provider_failing", provider=self.provider, call=call.name, status=reply.status)
 

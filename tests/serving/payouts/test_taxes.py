@@ -171,8 +171,10 @@ def test_two_that_begin_payouts_of_one_person_at_once_use_the_threshold_once(tax
     assert seen(taxed).counted == {"ann": (8 * YUAN, due(8 * YUAN, RULE))}
 
 
-def test_the_accounts_of_one_person_share_the_threshold(taxed: Any) -> None:
-    prove(taxed, user="bob")
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_the_accounts_of_one_person_share_the_threshold_and_the_country(taxed: Any, is_proven: bool) -> None:
+    if is_proven:
+        prove(taxed, user="bob")
     with taxed.engine.begin() as connection:
         credit_reward(connection, Reward("f", "bob", 9 * YUAN, 0, "CNY", matures_at=0), NOW)
     both = {"ann": frozenset({"bob"}), "bob": frozenset({"ann"})}

@@ -41,7 +41,7 @@ from serving.payouts.providers.wallets import Account
 
 NOW = 1_000 * 24 * 3_600 * 1_000_000
 SECRETS = ("key-of-the-caller", "secret-of-the-caller")
-PATIENT = Manners(deadline_seconds=120, reads_max=2, backoff_seconds=0.01, wait_seconds_max=0.5)
+PATIENT = Manners(deadline_seconds=120, reads_max=2, backoff_seconds=0.01, wait_seconds_max=0.5, pause_seconds=0)
 """The machine may be busy: only who is never answered is given up."""
 
 HURRIED_SECONDS = 2.0

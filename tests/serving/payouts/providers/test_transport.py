@@ -122,7 +122,7 @@ def test_a_spell_of_refused_credentials_or_of_silence_is_told_once(double: Count
     assert told == [
         "provider_refuses_credentials",
         "provider_refuses_credentials",
-        *["provider_paused"] * 3,
+        *["provider_paused"] * 2,
     ]
 
 
@@ -172,6 +172,26 @@ def test_a_long_retry_after_keeps_everything_at_home_until_then(double: Counting
         with pytest.raises(NotSent, match="used up for 1"):
             call(WRITE)
     assert len(double.arrived) == 1
+
+
+def test_too_many_requests_without_a_time_keep_payments_at_home_for_a_while(
+    double: Counting, door: Callable[..., Door]
+) -> None:
+    double.answers.append(Response(429, b""))
+    one = door()
+    assert one.write(WRITE).status == 429
+    with pytest.raises(NotSent, match="used up for"):
+        one.write(WRITE)
+    assert one.read(READ).status == 200, "what went out before may be asked about"
+    assert len(double.arrived) == 2
+
+
+def test_what_is_forbidden_of_one_recipient_keeps_nobody_else_waiting(
+    double: Counting, door: Callable[..., Door]
+) -> None:
+    one = door(breaker=Breaker(failures_max=2, rest_seconds=60))
+    double.answers.extend([Response(403, b"")] * 3)
+    assert [one.write(WRITE).status for _ in range(4)] == [403, 403, 403, 200]
 
 
 def test_an_open_breaker_asks_nobody(double: Counting, door: Callable[..., Door]) -> None:
