@@ -230,6 +230,7 @@ class Device(Record):
 
 
 _HEXADECIMAL_IDS: Final = frozenset({DeviceKind.ANDROID_ID, DeviceKind.IDFV, DeviceKind.GAID})
+_ALONE: Final = "only a reward is in points: send money in one event, the reward in another, of its own id, in PTS"
 _DURABILITY: Final = {kind: rank for rank, kind in enumerate(DeviceKind)}
 
 
@@ -328,11 +329,10 @@ class Event(_Envelope):
         return self
 
     def _money_has_a_currency(self) -> None:
-        amounts = (self.revenue_micros, self.reward_micros, self.amount_micros)
-        if self.currency is None and any(amount is not None for amount in amounts):
+        if self.currency is None and {self.revenue_micros, self.reward_micros, self.amount_micros} != {None}:
             raise ValueError("currency is required with revenue_micros, reward_micros or amount_micros")
         if self.currency == POINTS and (self.revenue_micros or self.amount_micros):
-            raise ValueError("currency must be money for revenue_micros and amount_micros: only a reward is in points")
+            raise ValueError(f"currency must be money for revenue_micros and amount_micros, and {_ALONE}")
 
     def _withdrawal_is_complete(self) -> None:
         for name in ("user_id", "payout_destination", "amount_micros"):

@@ -247,8 +247,9 @@ def _refusal(account: Account, before: Standing, posted: int, held: int) -> Insu
 
 
 def short_of(account: Account, available: int, minimum: int, after: int) -> InsufficientFunds:
+    kept = f" and must keep {minimum}" if minimum else ""
     return InsufficientFunds(
-        f"{account.id} has {available} micros available and must keep {minimum}: {minimum - after} too few",
+        f"{account.id} has {available} micros available{kept}: {minimum - after} too few",
         account=account.id,
         available_micros=available,
         min_available=minimum,

@@ -13,7 +13,8 @@ which nobody is paid. Cash, clearing and payouts are moved by payouts and reconc
 another form, so that an order can neither spend nor free what is on its way to a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -23,7 +24,7 @@ from sqlalchemy import Connection
 from serving.ledger import adjustments, book, budgets, holds
 from serving.ledger.adjustments import Adjustment, Corrects
 from serving.ledger.holds import Hold
-from serving.ledger.refusals import Refusal
+from serving.ledger.refusals import AlreadyResolved, ConflictingTransfer, Refusal
 from serving.ledger.transfer import PLATFORM, Account, AccountKind, Transfer, TransferKind
 
 _DAY: Final = 86_400 * 1_000_000
@@ -125,7 +126,8 @@ def open_hold(connection: Connection, order: HoldOrder, now: int) -> Hold:
     """Raises `InsufficientFunds`, `Conflicting` for a used id with another body."""
     account = Account(AccountKind.WALLET_AVAILABLE, order.user_id, order.currency)
     wanted = Hold(_hold_id(order.id), account, order.amount_micros, order.id, expires_at=order.expires_at)
-    return holds.hold(connection, wanted, now)
+    with _named(order.id):
+        return holds.hold(connection, wanted, now)
 
 
 def expiry(connection: Connection, hold_id: str, now: int, asked: int | None) -> int:
@@ -143,19 +145,37 @@ def expiry(connection: Connection, hold_id: str, now: int, asked: int | None) ->
 
 
 def capture_hold(connection: Connection, hold_id: str, credit: CapturedTo, amount_micros: int | None, now: int) -> Hold:
-    """Spend a hold of the platform's own, whole or in part; the rest is free again. Raises as `holds.capture` does."""
-    held = holds.get(connection, _hold_id(hold_id))
-    to = Account(AccountKind.FEES, PLATFORM, held.account.asset)
-    if credit is CapturedTo.SUSPENSE:
-        to = Account(AccountKind.SUSPENSE, held.account.owner, held.account.asset)
-    holds.capture(connection, held.id, to, now, amount_micros)
-    return holds.get(connection, held.id)
+    """Spend a hold of the platform's own, whole or in part; the rest is free again. Raises as `holds.capture` does, but
+    `AlreadyResolved` for one that was captured otherwise.
+    """
+    with _named(hold_id):
+        held = holds.get(connection, _hold_id(hold_id))
+        to = Account(AccountKind.FEES, PLATFORM, held.account.asset)
+        if credit is CapturedTo.SUSPENSE:
+            to = Account(AccountKind.SUSPENSE, held.account.owner, held.account.asset)
+        try:
+            holds.capture(connection, held.id, to, now, amount_micros)
+        except ConflictingTransfer:
+            told = f"hold {held.id!r} was captured before: {held.captured_micros} micros"
+            raise AlreadyResolved(told, hold_id=held.id, state=held.state) from None
+        return holds.get(connection, held.id)
 
 
 def release_hold(connection: Connection, hold_id: str, now: int) -> Hold:
     """Free a hold of the platform's own. Raises as `holds.release` does."""
-    holds.release(connection, _hold_id(hold_id), now)
-    return holds.get(connection, _hold_id(hold_id))
+    with _named(hold_id):
+        holds.release(connection, _hold_id(hold_id), now)
+        return holds.get(connection, _hold_id(hold_id))
+
+
+@contextmanager
+def _named(hold_id: str) -> Iterator[None]:
+    """What is refused of a hold names it as the platform does, which knows nothing of the book's own ending."""
+    try:
+        yield
+    except Refusal as refusal:
+        told = str(refusal).replace(repr(_hold_id(hold_id)), repr(hold_id))
+        raise type(refusal)(told, **refusal.facts) from None
 
 
 _CORRECTS: Final = {OrderKind.DEDUCTION: Corrects.WALLET, OrderKind.FORGIVEN: Corrects.DEBT}

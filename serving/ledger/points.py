@@ -27,6 +27,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from features.events import instant_of
 from features.money import MICROS_PER_UNIT, POINTS
 from serving.database import METADATA
 from serving.ledger import book
@@ -43,7 +44,7 @@ class BackDated(Refusal):
 
 
 class NoRate(Refusal):
-    """There was no rate at the instant of the promise, or the points make no whole micro at it."""
+    """There was no rate at the instant of the promise, or the points make no whole micro at it; it says which."""
 
     status: ClassVar[int] = 422
 
@@ -159,10 +160,14 @@ def _rate_of(row: Row[Any]) -> Rate:
 
 def exact(points_micros: int, rate: Rate) -> tuple[int, int]:
     """The most points that make whole micros at this rate, and those micros of money."""
+    used = points_micros - points_micros % _step(rate)
+    return used, used * rate.amount_micros // (rate.points * MICROS_PER_UNIT)
+
+
+def _step(rate: Rate) -> int:
+    """The fewest micros of points that make whole micros of money; all that do are multiples of it."""
     whole = rate.points * MICROS_PER_UNIT
-    step = whole // gcd(whole, rate.amount_micros)
-    used = points_micros - points_micros % step
-    return used, used * rate.amount_micros // whole
+    return whole // gcd(whole, rate.amount_micros)
 
 
 def promised(connection: Connection, conversion_id: str, now: int) -> int:
@@ -186,9 +191,11 @@ def convert(connection: Connection, order: Order, now: int) -> Converted:
             raise conflicting("conversion", order.id)
         return Converted(known.points_micros, known.amount_micros, known.rate_from)
     rate = rate_at(connection, order.currency, order.promised_at)
-    used, given = exact(order.points_micros, rate) if rate else (0, 0)
-    if rate is None or not given:
-        raise NoRate(f"no rate then makes money of {order.points_micros} micros of points", currency=order.currency)
+    if rate is None:
+        raise _unrated(connection, order.currency)
+    used, given = exact(order.points_micros, rate)
+    if not given:
+        raise _too_few(order, rate)
     post_person(connection, order.user_id, POINTS, now)
     book.post(connection, _transfers(order, used, given, now), now)
     made = Converted(used, given, rate.effective_from)
@@ -212,6 +219,21 @@ def check(connection: Connection) -> list[str]:
         for asset in sorted(wanted.keys() | found.keys())
         if wanted.get(asset, 0) != found.get(asset, 0)
     ]
+
+
+def _unrated(connection: Connection, currency: str) -> NoRate:
+    first = connection.scalar(select(func.min(RATE.c.effective_from)).where(RATE.c.currency == currency))
+    if first is None:
+        told = f"there is no rate of points in {currency}: an operator sets one first"
+    else:
+        begins = instant_of(first).isoformat().replace("+00:00", "Z")
+        told = f"promised_at lies before the first rate of points in {currency}, which counts from {begins} on"
+    return NoRate(told, currency=currency)
+
+
+def _too_few(order: Order, rate: Rate) -> NoRate:
+    told = f"{order.points_micros} micros of points make no whole micro of {order.currency}: {_step(rate)} or more do"
+    return NoRate(told, currency=order.currency)
 
 
 def _transfers(order: Order, used: int, given: int, now: int) -> list[Transfer]:

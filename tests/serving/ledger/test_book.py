@@ -60,12 +60,15 @@ def test_a_refusal_names_account_and_amounts(connection: Connection) -> None:
     book.post(connection, [pay("t", 70)], now=1)
     with pytest.raises(InsufficientFunds) as refusal:
         book.post(connection, [pay("u", 100, debit=ANN, credit=BOB)], now=1)
+    assert str(refusal.value) == "wallet_available:CNY:ann has 70 micros available: 30 too few"
     assert refusal.value.facts == {
         "account": "wallet_available:CNY:ann",
         "available_micros": 70,
         "min_available": 0,
         "short_micros": 30,
     }
+    with pytest.raises(InsufficientFunds, match="has 70 micros available and must keep 71: 1 too few"):
+        book.limit(connection, ANN, 71)
 
 
 def test_the_same_transfer_again_has_no_effect_even_at_another_time(connection: Connection) -> None:

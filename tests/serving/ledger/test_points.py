@@ -71,9 +71,11 @@ def test_the_same_id_with_another_body_is_refused(rated: Connection) -> None:
 
 
 def test_what_cannot_be_converted_is_refused_and_moves_nothing(rated: Connection) -> None:
-    with pytest.raises(NoRate):
+    with pytest.raises(NoRate, match="no rate of points in USD: an operator sets one first"):
+        convert(rated, replace(ORDER, currency="USD"), 30)
+    with pytest.raises(NoRate, match=r"before the first rate of points in CNY, .* 1970-01-01T00:00:00.000010Z on"):
         convert(rated, replace(ORDER, promised_at=9), 30)
-    with pytest.raises(NoRate):
+    with pytest.raises(NoRate, match="149 micros of points make no whole micro of CNY: 150 or more do"):
         convert(rated, replace(ORDER, points_micros=149), 30)
     with pytest.raises(InsufficientFunds):
         convert(rated, replace(ORDER, points_micros=200 * POINT), 30)

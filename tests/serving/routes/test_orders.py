@@ -178,6 +178,22 @@ def test_a_hold_sets_aside_and_resolves_once(shop: Any) -> None:
     assert shop.is_sound()
 
 
+def test_what_is_refused_of_a_hold_names_it_as_the_caller_does_and_says_what_became_of_it(shop: Any) -> None:
+    shop.own()
+    shop.post(HOLDS, hold(), "k-1")
+    shop.post(f"{HOLDS}/h-1/capture", {"to": "fees", "amount_micros": 150_000}, "k-2")
+    for at, asked in enumerate([{"to": "fees"}, {"to": "fees", "amount_micros": 9}, {"to": "suspense"}]):
+        again = shop.post(f"{HOLDS}/h-1/capture", asked, f"again-{at}").json()
+        assert (again["type"], again["detail"]) == ("already-resolved", "hold 'h-1' was captured before: 150000 micros")
+    refused = {
+        "hold 'h-1' was captured before": shop.post(f"{HOLDS}/h-1/release", None, "k-3"),
+        "hold 'h-1' exists with another body: a new effect needs a new id": shop.post(HOLDS, hold(9), "k-4"),
+        "there is no hold 'none'": shop.post(f"{HOLDS}/none/capture", {"to": "fees"}, "k-5"),
+    }
+    assert [one.json()["detail"] for one in refused.values()] == list(refused)
+    assert shop.post(f"{HOLDS}/none/release", None, "k-6").json()["detail"] == "there is no hold 'none'"
+
+
 def test_a_released_hold_is_free_and_stays_so(shop: Any) -> None:
     shop.own()
     shop.post(HOLDS, hold(), "k-1")

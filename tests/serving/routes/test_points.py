@@ -131,7 +131,7 @@ def test_what_cannot_be_converted_is_refused_and_moves_nothing(shop: Any) -> Non
 def test_points_are_a_reward_and_nothing_else(shop: Any, change: dict[str, Any]) -> None:
     event = {"kind": "purchase", "user_id": "ann", "reward_micros": POINT, "currency": POINTS} | change
     body = {"event_id": "e", "occurred_at": said(shop)} | event
-    with pytest.raises(ValueError, match="only a reward is in points"):
+    with pytest.raises(ValueError, match="only a reward is in points: send money in one event, the reward in another"):
         shop.earn(**body)
     quote = {"user_id": "ann", "amount_micros": POINT, "currency": POINTS, "payout_destination": "ab" * 32}
     assert shop.post("/v1/payouts/quotes", quote).json()["errors"][0]["field"] == "currency"
