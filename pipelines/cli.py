@@ -29,7 +29,7 @@ from pipelines import (
     cli_rings,
     cli_shadow,
 )
-from pipelines.console import explained, out, progress, refuse
+from pipelines.console import explained, out, progress, refuse, unwrapped
 from pipelines.instants import instant_said
 
 _show_warning = warnings.showwarning
@@ -250,6 +250,9 @@ def _home_for(data: Path | None) -> Home:
     if data is None or "ASSAY_HOME" in os.environ:
         return Home.from_environment()
     return Home((Path("var") / "data" / data.resolve().name).resolve())
+
+
+unwrapped(app)  # once every command is known
 
 
 if __name__ == "__main__":

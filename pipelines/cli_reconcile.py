@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from features.home import Home
-from pipelines.console import explained, out, progress, refuse
+from pipelines.console import counted, explained, out, progress, refuse
 from pipelines.instants import instant_said
 
 BREAKS_EXIT = 3
@@ -139,14 +139,16 @@ def resolve(
 @app.command()
 def fake_statement(
     out_: Annotated[Path, typer.Option("--out", help="the CSV file to be written")],
-    as_of: AsOf = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="dates every payment, as the fake does not; left out: now")
+    ] = None,
 ) -> None:
     """Write what the fake provider of a home paid, as a statement that the mapping `fake` reads."""
     from pipelines.reconcile.fake import write_statement  # noqa: PLC0415  # each command loads only what it needs
 
     with explained():
         count = write_statement(Home.from_environment(), out_, _now(as_of))
-        out.print(f"{count:,} lines in {out_}", markup=False)
+        out.print(f"{counted(count, 'line', 'lines')} in {out_}", markup=False)
 
 
 def _now(as_of: str | None) -> int:

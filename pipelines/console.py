@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from inspect import cleandoc, getdoc
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final, NoReturn
@@ -99,6 +100,16 @@ def assert_writable(option: str, folder: Path, file: Path | None = None) -> None
 def counted(number: int, one: str, many: str) -> str:
     """`1 line`, `1,200 lines`."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def unwrapped(app: typer.Typer) -> None:
+    """A docstring's lines end where the source's do; the paragraphs of a help end where the terminal's lines do."""
+    for command in app.registered_commands:
+        paragraphs = cleandoc(command.help or getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            unwrapped(group.typer_instance)
 
 
 @contextmanager

@@ -66,6 +66,15 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     assert "\\b" not in result.output
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_sentence_of_a_help_ends_where_a_line_of_its_source_does(run: Run, command: str) -> None:
+    told = typer.main.get_command(app)
+    for word in command.split():
+        told = told.commands[word]  # type: ignore[attr-defined]  # as above
+    assert told.help
+    assert "\n" not in told.help.replace("\n\n", "")
+
+
 def test_the_list_of_commands_is_complete(run: Run) -> None:
     group = typer.main.get_command(app)
     assert {name.split()[0] for name in COMMANDS} == set(group.commands)  # type: ignore[attr-defined]  # a group

@@ -108,6 +108,11 @@ def test_what_the_fake_paid_in_two_currencies_agrees_with_the_book(town: Town, r
     assert (figures(found)["breaks"], figures(found)["lines"]) == (0, 3)
 
 
+def test_a_statement_of_one_payment_is_told_as_one_line(town: Town, run: Run, tmp_path: Path) -> None:
+    town.pay(Fault.NONE)
+    assert run("fake-statement", "--out", tmp_path / "fake.csv").output.startswith("1 line in ")
+
+
 def test_a_notice_that_contradicts_the_book_is_shown_to_a_person(town: Town, run: Run) -> None:
     key = town.pay()
     provider = town.run()
