@@ -95,13 +95,15 @@ def _service(home: Home) -> Any:
 
 
 def assert_may_listen(host: str, port: int) -> None:
-    """Raises UserError for an address that others can reach without a key, and for one that is taken."""
+    """Raises UserError for an address that others can reach without a key, or that is taken, and for keys alike."""
     try:
         is_loopback = ip_address(host).is_loopback
     except ValueError:
         raise UserError(f"--host takes an IP address such as 127.0.0.1, not {host!r}") from None
     if not is_loopback and not os.environ.get("ASSAY_API_KEY"):
         raise UserError(f"{host} can be reached from other machines: set ASSAY_API_KEY to a secret first")
+    if os.environ.get("ASSAY_API_KEY") and os.environ.get("ASSAY_API_KEY") == os.environ.get("ASSAY_OPERATOR_KEY"):
+        raise UserError("ASSAY_API_KEY and ASSAY_OPERATOR_KEY are the same: give operators a secret of their own")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

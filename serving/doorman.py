@@ -103,15 +103,15 @@ class Doorman:
         is_guarded = self._key or self._operator_key
         is_operated = path.startswith(OPERATED) or (path.startswith(RATES) and method not in _READ)
         if is_operated and is_guarded and not is_operator:
-            return Problem(HTTPStatus.FORBIDDEN, "operator-key-required", _OPERATOR_REQUIRED)
+            return Problem(HTTPStatus.FORBIDDEN, "operator-key-required", self._operators())
         return None
+
+    def _operators(self) -> str:
+        how = "send" if self._operator_key else "start the service with ASSAY_OPERATOR_KEY, and send"
+        return f"Only an operator moves people's money, sets rates and rules on people: {how} the operator's key."
 
 
 _KEY_REQUIRED: Final = "Send the key: `Authorization: Bearer $ASSAY_API_KEY`."
-_OPERATOR_REQUIRED: Final = (
-    "Only an operator moves people's money, sets rates and rules on people: start the service with "
-    "ASSAY_OPERATOR_KEY, and send that key."
-)
 
 
 def _is_open(scope: Any) -> bool:

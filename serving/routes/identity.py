@@ -48,7 +48,7 @@ class IdentityAnswer(BaseModel):
     left_micros: int | None = Field(description="can be paid before a proof is needed; null: the person is known")
     demanded: bool = Field(description="whether a reviewer wants a proof, whatever is paid")
     checks_left: int = Field(description="that may be begun before a reviewer must grant more")
-    verified_until: AwareDatetime | None = Field(description="excluded")
+    verified_until: AwareDatetime | None = Field(description="valid before this instant")
     notice: Announcement | None = Field(
         description="what to tell the person before more work begins; null: nothing yet"
     )
@@ -60,14 +60,14 @@ class Begun(BaseModel):
     address: str | None = Field(
         description="where the person shows a document, for nobody else's eyes; null: nothing is to be shown now"
     )
-    verified_until: AwareDatetime | None = Field(description="excluded")
+    verified_until: AwareDatetime | None = Field(description="valid before this instant")
 
 
 class NewsAnswer(BaseModel):
     effect: str = Field(description="applied | waiting | contradicted | ignored")
 
 
-class Ruling(BaseModel):
+class IdentityRuling(BaseModel):
     """What a named person decides about somebody's proof."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,7 +76,7 @@ class Ruling(BaseModel):
     reason: CodeWord = Field(description="a word of code such as odd_payouts: what is personal has no place there")
 
 
-class RulingAnswer(BaseModel):
+class IdentityRulingAnswer(BaseModel):
     user_id: str
     state: State
     demanded: bool
@@ -141,11 +141,11 @@ async def notice(provider: str, request: Request) -> NewsAnswer:
     return NewsAnswer(effect=effect)
 
 
-@router.post("/v1/identity/grants", response_model=RulingAnswer, responses=RULINGS)
-async def grant(body: Ruling, request: Request, key: Key) -> Response:
+@router.post("/v1/identity/grants", response_model=IdentityRulingAnswer, responses=RULINGS)
+async def grant(body: IdentityRuling, request: Request, key: Key) -> Response:
     """Grant a person as many checks as at first. Needs the operator's key."""
 
-    def work(unit: Unit) -> RulingAnswer:
+    def work(unit: Unit) -> IdentityRulingAnswer:
         if states.get(unit.connection, body.user_id).version == 0:
             raise not_found(f"check of {body.user_id}")
         after = states.grant(unit.connection, body.user_id, body.reason, body.decided_by, unit.now)
@@ -154,11 +154,11 @@ async def grant(body: Ruling, request: Request, key: Key) -> Response:
     return await once(request, key, body, work)
 
 
-@router.post("/v1/identity/demands", response_model=RulingAnswer, responses=RULINGS)
-async def demand(body: Ruling, request: Request, key: Key) -> Response:
+@router.post("/v1/identity/demands", response_model=IdentityRulingAnswer, responses=RULINGS)
+async def demand(body: IdentityRuling, request: Request, key: Key) -> Response:
     """Want a proof of a person, whatever was paid: it is told as `kyc.required`. Needs the operator's key."""
 
-    def work(unit: Unit) -> RulingAnswer:
+    def work(unit: Unit) -> IdentityRulingAnswer:
         after = states.demand(unit.connection, body.user_id, body.reason, body.decided_by, unit.now)
         return _ruled(after, parts_of(request))
 
@@ -239,8 +239,8 @@ def _told(found: Seen, currency: str, parts: Parts) -> IdentityAnswer:
     )
 
 
-def _ruled(after: Identity, parts: Parts) -> RulingAnswer:
-    return RulingAnswer(
+def _ruled(after: Identity, parts: Parts) -> IdentityRulingAnswer:
+    return IdentityRulingAnswer(
         user_id=after.user_id,
         state=after.state,
         demanded=after.is_demanded,

@@ -52,7 +52,7 @@ class WaitingAnswer(_Body):
     payouts: list[WaitingPayout] = Field(description="the oldest first")
 
 
-class Ruling(_Body):
+class PayoutRuling(_Body):
     """A ruling is for ever: a payout that was ruled upon is over."""
 
     payout_id: Id
@@ -67,7 +67,7 @@ class Ruling(_Body):
     ] = Field(description="what was seen, and where")
 
 
-class RulingAnswer(_Body):
+class PayoutRulingAnswer(_Body):
     payout_id: str
     state: str = Field(description="settled | refused | returned: it had been accepted, and came back")
 
@@ -89,8 +89,8 @@ def waiting_payouts(
     return WaitingAnswer(payouts=[_waiting(one, tried.get(one.id)) for one in payouts])
 
 
-@router.post("/v1/payout-rulings", response_model=RulingAnswer, responses=RULINGS)
-async def rule_payout(body: Ruling, request: Request, key: Key) -> Response:
+@router.post("/v1/payout-rulings", response_model=PayoutRulingAnswer, responses=RULINGS)
+async def rule_payout(body: PayoutRuling, request: Request, key: Key) -> Response:
     """End a payout that no machine can end, and all that went out with it. Needs the operator's key.
 
     **Unknown**, or begun by a provider that is configured no more: look in the provider's books. `is_paid: true`
@@ -103,11 +103,11 @@ async def rule_payout(body: Ruling, request: Request, key: Key) -> Response:
     `POST /v1/screening/hits/{hit_id}/rulings`.
     """
 
-    def work(unit: Unit) -> RulingAnswer:
+    def work(unit: Unit) -> PayoutRulingAnswer:
         ruled = reviews.rule(
             unit.connection, body.payout_id, body.ruled_by, body.reason, unit.now, is_paid=body.is_paid
         )
-        return RulingAnswer(payout_id=ruled.id, state=ruled.state)
+        return PayoutRulingAnswer(payout_id=ruled.id, state=ruled.state)
 
     return await once(request, key, body, work)
 

@@ -137,6 +137,12 @@ def test_other_machines_are_not_served_without_a_key(run: Run, host: str) -> Non
     assert "set ASSAY_API_KEY to a secret first" in refusal(run("serve", "--host", host))
 
 
+def test_an_operator_needs_a_key_of_their_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ASSAY_API_KEY", "ASSAY_OPERATOR_KEY"):
+        monkeypatch.setenv(name, "secret")
+    assert "give operators a secret of their own" in refusal(run("serve"))
+
+
 def test_a_port_that_is_taken_is_named_with_the_way_out(run: Run) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -109,6 +109,14 @@ def test_probes_need_no_key(path: str) -> None:
     assert call(Doorman(Room(), key="secret"), f"{path}/more").status == 401
 
 
+def test_who_lacks_the_operators_key_is_told_to_send_it_or_where_none_is_set_to_set_one() -> None:
+    asked, headers = "/v1/ledger/holds", {"authorization": "Bearer secret"}
+    told = call(Doorman(Room(), key="secret", operator_key="other"), asked, headers).problem()["detail"]
+    assert told.endswith(": send the operator's key.")
+    told = call(Doorman(Room(), key="secret"), asked, headers).problem()["detail"]
+    assert told.endswith(": start the service with ASSAY_OPERATOR_KEY, and send the operator's key.")
+
+
 def test_with_no_key_set_everybody_on_the_machine_may_call() -> None:
     assert call(Doorman(Room())).status == 200
     assert call(Doorman(Room(), key="")).status == 200

@@ -290,6 +290,11 @@ def test_no_route_is_documented_without_its_refusals(shop: Any) -> None:
             assert operation["summary"].endswith(".")
 
 
+def test_no_schema_is_named_after_a_module(shop: Any) -> None:
+    schemas = shop.client.get("/openapi.json").json()["components"]["schemas"]
+    assert [name for name in schemas if "__" in name] == []
+
+
 def test_the_example_is_part_of_the_document(shop: Any) -> None:
     schemas = shop.client.get("/openapi.json").json()["components"]["schemas"]
     told = schemas["Destination"]["properties"]["destination"]
