@@ -52,6 +52,10 @@ SCORING: Final[dict[str, tuple[str, Any, Any]]] = {
 }
 PROBES: Final = {"/livez": "The process runs.", "/metrics": "Figures for Prometheus."}
 
+_BEARER: Final = {"type": "http", "scheme": "bearer", "description": "ASSAY_API_KEY, or the operator's key"}
+_OPEN: Final = ("/livez", "/readyz", "/v1/payouts/webhooks/", "/v1/identity/webhooks/")
+"""How the paths begin that the doorman lets in without a key."""
+
 
 def merged_document(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     """OpenAPI 3.1 of FastAPI's `routes` and of everything that BentoML serves."""
@@ -64,6 +68,10 @@ def merged_document(routes: Sequence[BaseRoute]) -> dict[str, Any]:
         # The first sentence of the function's promise says more than its name in title case.
         operation["summary"] = operation.pop("description", operation["summary"])
     document["paths"] = described | document["paths"] | probes
+    document["components"]["securitySchemes"] = {"key": _BEARER}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [] if path.startswith(_OPEN) else [{"key": []}]
     return document
 
 

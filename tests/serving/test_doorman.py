@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from serving.app import make_app
 from serving.bodies import BATCH_BYTES_MAX, BODY_BYTES_MAX
 from serving.doorman import BATCH_PATH, OPEN_PATHS, Doorman, Problems
 from serving.problems import MEDIA_TYPE, Problem
@@ -115,6 +116,14 @@ def test_who_lacks_the_operators_key_is_told_to_send_it_or_where_none_is_set_to_
     assert told.endswith(": send the operator's key.")
     told = call(Doorman(Room(), key="secret"), asked, headers).problem()["detail"]
     assert told.endswith(": start the service with ASSAY_OPERATOR_KEY, and send the operator's key.")
+
+
+def test_the_document_asks_for_a_key_where_the_doorman_does() -> None:
+    document, door = make_app().openapi(), Doorman(Room(), key="secret")
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert bool(operation["security"]) is (call(door, path).status == 401), path
 
 
 def test_with_no_key_set_everybody_on_the_machine_may_call() -> None:
