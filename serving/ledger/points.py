@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from features.events import instant_of
-from features.money import MICROS_PER_UNIT, POINTS
+from features.money import MICROS_MAX, MICROS_PER_UNIT, POINTS
 from serving.database import METADATA
 from serving.ledger import book
 from serving.ledger.accounts import ACCOUNT, ASSET, BALANCE, STANDING
@@ -45,6 +45,12 @@ class BackDated(Refusal):
 
 class NoRate(Refusal):
     """There was no rate at the instant of the promise, or the points make no whole micro at it; it says which."""
+
+    status: ClassVar[int] = 422
+
+
+class TooMany(Refusal):
+    """The points are worth more than one transfer can move."""
 
     status: ClassVar[int] = 422
 
@@ -179,7 +185,7 @@ def promised(connection: Connection, conversion_id: str, now: int) -> int:
 def convert(connection: Connection, order: Order, now: int) -> Converted:
     """Carry out a conversion, of what was accrued, too. Again with the same body: the first answer, no effect.
 
-    Raises `NoRate`, `InsufficientFunds`, `Conflicting`; ValueError for a promise that was not made yet.
+    Raises `NoRate`, `TooMany`, `InsufficientFunds`, `Conflicting`; ValueError for a promise that was not made yet.
     """
     if order.promised_at > now:
         raise ValueError("promised_at: nothing was promised later than now")
@@ -196,6 +202,10 @@ def convert(connection: Connection, order: Order, now: int) -> Converted:
     used, given = exact(order.points_micros, rate)
     if not given:
         raise _too_few(order, rate)
+    if given > MICROS_MAX:
+        raise TooMany(
+            f"points_micros: {used} are worth more than {MICROS_MAX} micros of {order.currency}: ask for fewer"
+        )
     post_person(connection, order.user_id, POINTS, now)
     book.post(connection, _transfers(order, used, given, now), now)
     made = Converted(used, given, rate.effective_from)

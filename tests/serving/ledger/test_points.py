@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from features.money import POINTS, exponent_of
+from features.money import MICROS_MAX, POINTS, exponent_of
 from serving.ledger import points
 from serving.ledger.accruals import accrue
-from serving.ledger.points import BackDated, Converted, NoRate, Order, Rate, convert, exact, rate_at, set_rate
+from serving.ledger.points import BackDated, Converted, NoRate, Order, Rate, TooMany, convert, exact, rate_at, set_rate
 from serving.ledger.refusals import Conflicting, InsufficientFunds
 from serving.ledger.rewards import Reward, credit_reward
 from serving.ledger.wallets import wallet
@@ -35,6 +35,12 @@ def rated(connection: Connection) -> Connection:
 def have(connection: Connection) -> tuple[int, int]:
     assert points.check(connection) == []
     return tuple(wallet(connection, "ann", asset).available_micros for asset in (POINTS, "CNY"))  # type: ignore[return-value]  # there are two
+
+
+def test_points_that_no_transfer_could_pay_are_refused(rated: Connection) -> None:
+    set_rate(rated, Rate("JPY", 12, points=1, amount_micros=10**12, decided_by="Mo"), 12)
+    with pytest.raises(TooMany, match=r"are worth more than .* ask for fewer"):
+        convert(rated, replace(ORDER, currency="JPY", points_micros=MICROS_MAX), 15)
 
 
 def test_points_are_an_asset_with_an_exponent_of_their_own() -> None:
